@@ -1,0 +1,1 @@
+"""The commands: training, evaluation, benchmarks. Knows configs and flags."""

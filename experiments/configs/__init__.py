@@ -1,0 +1,1 @@
+"""One module a configuration; `base` holds what they share."""

@@ -1,0 +1,1 @@
+"""MusAE, the Music Adversarial Autoencoder (Valenti et al. 2020), in JAX."""

@@ -1,0 +1,1 @@
+"""The data set `lakh_pianoroll`: builder, sources, embedded corpus."""
