@@ -1,0 +1,179 @@
+"""Song -> phrases and back: filters, cross product, windows, uniqueness."""
+
+import itertools
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int, UInt8
+from numpy.lib.stride_tricks import sliding_window_view
+
+from musae_jax.midi import Song, Track
+from musae_jax.pianoroll import (
+  SILENCE,
+  STEPS_PER_BAR,
+  TRACKS,
+  Notes,
+  canonical,
+  decode,
+  encode,
+  sounding,
+)
+
+MAX_SILENCE = 16  # timesteps: "at most 1 bar of consecutive silence"
+DEFAULT_PROGRAMS = (0, 33, 0, 48)
+
+
+class SongError(ValueError):
+  """A song that the model cannot take; the message is the kind of reason."""
+
+
+class Phrases(NamedTuple):
+  """Windows of one song.
+
+  Attributes:
+    tokens: the phrases.
+    bar: the bar of the song at which each begins.
+    programs: General MIDI programs of its four tracks.
+  """
+
+  tokens: UInt8[np.ndarray, 'n t 4']
+  bar: Int[np.ndarray, 'n']
+  programs: UInt8[np.ndarray, 'n 4']
+
+
+def by_role(song: Song) -> dict[str, list[Track]]:
+  """The tracks of each role; strings is one track, the merge of the rest."""
+  roles = {role: [] for role in TRACKS}
+  for track in song.tracks:
+    roles[track.role].append(track)
+  if len(roles['strings']) > 1:
+    roles['strings'] = [_merge(roles['strings'])]
+  return roles
+
+
+def _merge(tracks: list[Track]) -> Track:
+  """One track of all notes; named after the one that has most of them."""
+  busiest = max(tracks, key=lambda track: len(track.notes.pitch))
+  notes = [track.notes for track in tracks]
+  return busiest._replace(notes=Notes(*map(np.concatenate, zip(*notes))))
+
+
+def check(song: Song) -> None:
+  """Passes the songs that the paper retains (section 4.1).
+
+  Raises:
+    SongError: more than one time signature, another than 4/4, a role missing.
+  """
+  if len(song.time_signatures) > 1:
+    raise SongError('more than one time signature')
+  if any(signature != (4, 4) for signature in song.time_signatures):
+    raise SongError('time signature other than 4/4')
+  roles = by_role(song)
+  for role in TRACKS[:3]:
+    if not roles[role]:
+      raise SongError(f'no {role} track')
+
+
+def extract(song: Song, num_bars: int) -> Phrases:
+  """All distinct phrases of a song, in the order of first appearance.
+
+  Every combination of a drums, a bass and a guitar track with the strings,
+  every window of `num_bars` at a stride of one bar, but for those where a
+  track is silent for more than `MAX_SILENCE` timesteps in a row.
+
+  Raises:
+    SongError: as `check`.
+  """
+  check(song)
+  bars = song.num_bars
+  if bars < num_bars:
+    return _no_phrases(num_bars)
+  roles = by_role(song)
+  roles['strings'] = roles['strings'] or [_silent_track('strings')]
+  windows = {
+    role: [_windows(track, bars, num_bars) for track in roles[role]]
+    for role in TRACKS
+  }
+  found = []
+  for choice in itertools.product(*(range(len(roles[r])) for r in TRACKS)):
+    tracks = [windows[role][i] for role, i in zip(TRACKS, choice)]
+    bar = np.flatnonzero(np.logical_and.reduce([ok for _, ok in tracks]))
+    tokens = np.stack([tokens[bar] for tokens, _ in tracks], axis=-1)
+    programs = [roles[role][i].program for role, i in zip(TRACKS, choice)]
+    programs = np.tile(np.uint8(programs), (len(bar), 1))
+    found.append(Phrases(tokens, bar.astype(np.int32), programs))
+  return _distinct(Phrases(*map(np.concatenate, zip(*found))))
+
+
+def _windows(
+  track: Track, bars: int, num_bars: int
+) -> tuple[UInt8[np.ndarray, 'w t'], Bool[np.ndarray, 'w']]:
+  """A track's windows at a stride of a bar, and which of them are kept."""
+  length = num_bars * STEPS_PER_BAR
+  tokens = encode(track.notes, bars * STEPS_PER_BAR, one_shot=track.is_drum)
+  silences = np.append(0, np.cumsum(tokens == SILENCE))
+  run = MAX_SILENCE + 1
+  too_long = silences[run:] - silences[:-run] == run
+  kept = ~sliding_window_view(too_long, length - MAX_SILENCE).any(axis=-1)
+  windows = sliding_window_view(tokens, length)[::STEPS_PER_BAR].copy()
+  # What sounds across a window's start is attacked there.
+  windows[:, 0] = sounding(tokens)[::STEPS_PER_BAR][: len(windows)]
+  return windows, kept[::STEPS_PER_BAR]
+
+
+def _distinct(phrases: Phrases) -> Phrases:
+  size = int(np.prod(phrases.tokens.shape[1:]))
+  rows = phrases.tokens.reshape(-1, size).view(np.dtype((np.void, size)))
+  _, first = np.unique(rows.ravel(), return_index=True)
+  return Phrases(*(field[np.sort(first)] for field in phrases))
+
+
+def _no_phrases(num_bars: int) -> Phrases:
+  return Phrases(
+    np.empty((0, num_bars * STEPS_PER_BAR, len(TRACKS)), np.uint8),
+    np.empty(0, np.int32),
+    np.empty((0, len(TRACKS)), np.uint8),
+  )
+
+
+def _silent_track(role: str) -> Track:
+  nothing = np.empty(0, np.int64)
+  program = DEFAULT_PROGRAMS[TRACKS.index(role)]
+  notes = Notes(nothing, nothing, nothing)
+  return Track(role, program, role == 'drums', notes)
+
+
+def fullest(song: Song) -> tuple[Track, Track, Track, Track]:
+  """Of each role the track with most notes; a silent one where none plays."""
+  return tuple(
+    max(tracks, key=lambda track: len(track.notes.pitch))
+    if tracks
+    else _silent_track(role)
+    for role, tracks in by_role(song).items()
+  )
+
+
+def to_tokens(song: Song, num_steps: int | None = None):
+  """uint8[T, 4] of the fullest track of each role; whole bars by default."""
+  if num_steps is None:
+    num_steps = song.num_bars * STEPS_PER_BAR
+  return np.stack(
+    [encode(t.notes, num_steps, t.is_drum) for t in fullest(song)], axis=-1
+  )
+
+
+def to_song(
+  tokens: UInt8[np.ndarray, 't 4'],
+  programs=DEFAULT_PROGRAMS,
+  tempo: float = 120.0,
+  names=TRACKS,
+) -> Song:
+  """Four tracks, named and in 4/4; holds of nothing are silence."""
+  tokens = canonical(np.asarray(tokens))
+  return Song(
+    tuple(
+      Track(str(name), int(program), role == 'drums', decode(column))
+      for name, program, role, column in zip(names, programs, TRACKS, tokens.T)
+    ),
+    float(tempo),
+  )
