@@ -1,0 +1,13 @@
+"""Sixteen bars, Gaussian prior, Lakh.
+
+    python -m experiments.train --config=gaussian16 --workdir=runs/gaussian16
+
+One H100: hours not yet measured; validation accuracy not yet measured.
+`:paper` is the literal reading. Data: `lakh_pianoroll/16bar`.
+"""
+
+from experiments.configs import base
+
+
+def get_config():
+  return base.gaussian(base.get_config())
