@@ -3,10 +3,76 @@
 import os
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
-os.environ.setdefault(
-  'XLA_FLAGS', '--xla_force_host_platform_device_count=8'
-)
+os.environ.setdefault('XLA_FLAGS', '--xla_force_host_platform_device_count=8')
 
-from absl import flags  # noqa: E402
+import numpy as np
+import pytest
+from absl import flags
 
 flags.FLAGS.mark_as_parsed()  # Grain reads absl flags in its threads.
+
+
+def _tiny_songs(seed: int, num_songs: int):
+  """Yields keys and records of small songs, as the builder writes them."""
+  rng = np.random.default_rng(seed)
+  for song in range(num_songs):
+    count = int(rng.integers(1, 5))
+    phrases = np.full((count, 8, 4), 128, np.uint8)
+    phrases[:, ::4] = rng.integers(60, 64, (count, 2, 4))
+    phrases[:, 1:, 0] = 129
+    genres = np.zeros(32, np.uint8)
+    genres[rng.integers(0, 3, song % 3)] = 1  # every third song has none
+    yield (
+      song,
+      {
+        'phrases': phrases,
+        'genres': genres,
+        'song': f'song {seed}.{song // 2}',  # two records a song
+        'bar': np.arange(count, dtype=np.int32),
+        'programs': np.full((count, 4), 30, np.uint8),
+        'tempo': np.float32(120),
+      },
+    )
+
+
+@pytest.fixture(scope='session')
+def tiny_data(tmp_path_factory) -> str:
+  """The folder of a `lakh_pianoroll/2bar` of a hundred phrases of 8 steps."""
+  import tensorflow_datasets as tfds
+
+  class LakhPianoroll(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    name = 'lakh_pianoroll'
+    pkg_dir_path = None
+    VERSION = tfds.core.Version('1.0.0')
+    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name='2bar')]
+
+    def _info(self):
+      def tensor(shape, dtype):
+        return tfds.features.Tensor(shape=shape, dtype=dtype, encoding='bytes')
+
+      return tfds.core.DatasetInfo(
+        builder=self,
+        features=tfds.features.FeaturesDict(
+          {
+            'phrases': tensor((None, 8, 4), np.uint8),
+            'genres': tensor((32,), np.uint8),
+            'song': tfds.features.Text(),
+            'bar': tensor((None,), np.int32),
+            'programs': tensor((None, 4), np.uint8),
+            'tempo': np.float32,
+          }
+        ),
+        metadata=tfds.core.MetadataDict(genres=['rock', 'pop', 'jazz']),
+      )
+
+    def _split_generators(self, dl_manager):
+      return {'train': _tiny_songs(0, 40), 'validation': _tiny_songs(1, 12)}
+
+    def _generate_examples(self):
+      raise NotImplementedError
+
+  folder = tmp_path_factory.mktemp('data')
+  LakhPianoroll(
+    config='2bar', data_dir=folder, file_format='array_record'
+  ).download_and_prepare()
+  return str(folder)
