@@ -1,0 +1,114 @@
+"""Builds `lakh_pianoroll` from a folder of MIDI files, or from Lakh itself.
+
+    python -m tfds_lakh.build --config=16bar --manual_dir=DIR --data_dir=DIR
+
+Without --manual_dir the Lakh archives are fetched and unpacked first.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import sys
+
+CONFIGS = ('2bar', '16bar')
+
+
+def _configs(text: str) -> list[str]:
+  names = text.split(',')
+  for name in names:
+    if name not in CONFIGS:
+      raise argparse.ArgumentTypeError(
+        f'no config {name!r}; there are {", ".join(CONFIGS)}'
+      )
+  return names
+
+
+def _positive(text: str) -> int:
+  if not text.isdecimal() or not int(text):
+    raise argparse.ArgumentTypeError(f'{text!r} is not a positive integer')
+  return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+  summary, *_ = __doc__.splitlines()
+  parser = argparse.ArgumentParser('python -m tfds_lakh.build', None, summary)
+  add = parser.add_argument
+  add('--config', type=_configs, action='extend', metavar='NAME[,NAME]',
+      help=f'{" or ".join(CONFIGS)}, or several; all by default')  # fmt: skip
+  add('--manual_dir', help='folder of MIDI files; Lakh is fetched without it')
+  add('--data_dir', required=True, help='folder that gets the data set')
+  add(
+    '--num_shards',
+    type=_positive,
+    help='files a split; by its size if not given',
+  )
+  add(
+    '--workers', type=_positive, help='processes that parse; default all cores'
+  )
+  add('--overwrite', action='store_true', help='build again what is there')
+  add('--ring_order', metavar='FILE', help='the genres, one a line, in the '
+      'order of the ring; computed from the tags if not given')  # fmt: skip
+  add('--beam_pipeline_options', metavar='A=B,C', help='run on Apache Beam '
+      'with these options, such as runner=DirectRunner')  # fmt: skip
+  return parser
+
+
+def main(argv=None) -> int:
+  """Builds each config; one line and exit code 1 for what cannot be built."""
+  args = _parser().parse_args(argv)
+  # Slow to import, and the pool's workers import this module.
+  from tfds_lakh import pipeline, sources
+
+  try:
+    for config in args.config or CONFIGS:
+      print(_build(config, args).joinpath('report.md').read_text())
+  except (sources.SourceError, pipeline.BuildError, OSError) as error:
+    print(f'error: {error}', file=sys.stderr)
+    return 1
+  return 0
+
+
+def _build(config: str, args) -> pathlib.Path:
+  """Prepares one config and returns its folder."""
+  import tensorflow_datasets as tfds
+
+  from tfds_lakh import lakh_pianoroll
+
+  tfds.disable_progress_bar()
+  builder = lakh_pianoroll.LakhPianoroll(
+    config=config,
+    data_dir=args.data_dir,
+    workers=args.workers,
+    ring_order=args.ring_order,
+  )
+  folder = pathlib.Path(builder.data_dir)
+  for leftover in folder.parent.glob(f'{folder.name}.incomplete*'):
+    shutil.rmtree(leftover)  # of a build that was killed
+  mode = tfds.GenerateMode.REUSE_DATASET_IF_EXISTS
+  if args.overwrite:
+    mode = tfds.GenerateMode.REUSE_CACHE_IF_EXISTS
+  elif folder.exists():
+    print(f'{folder} is there already; --overwrite builds it again')
+    return folder
+  download = tfds.download.DownloadConfig(
+    download_mode=mode,
+    manual_dir=args.manual_dir and os.path.abspath(args.manual_dir),
+    num_shards=args.num_shards,
+    beam_options=_beam_options(args.beam_pipeline_options),
+  )
+  builder.download_and_prepare(download_config=download)
+  return folder
+
+
+def _beam_options(text: str | None):
+  if text is None:
+    return None
+  from apache_beam.options import pipeline_options
+
+  flags = [f'--{option}' for option in text.split(',') if option]
+  return pipeline_options.PipelineOptions(flags=flags)
+
+
+if __name__ == '__main__':
+  sys.exit(main())
