@@ -1,0 +1,273 @@
+"""Checkpoints of a run: its whole state, its config, its place in the data.
+
+A checkpoint appears under its name when it is complete, and holds checksums
+of its arrays. One that is cut short or altered is passed over, with a warning,
+for the one before it.
+"""
+
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+from absl import logging
+
+from musae_jax import models, priors
+
+FOLDER = 'checkpoints'
+PRIORS = {
+  'gaussian': priors.Gaussian,
+  'flower': priors.Flower,
+  'swiss_roll': priors.SwissRoll,
+}
+
+
+class CheckpointError(ValueError):
+  """A checkpoint is missing, unreadable or of another kind of run."""
+
+
+class Restored(NamedTuple):
+  """What `Checkpoints.restore` returns."""
+
+  step: int
+  state: Any  # as the template
+  position: dict[str, Any]  # in the data
+
+
+class Loaded(NamedTuple):
+  """What `load` returns: a trained model, and where it comes from."""
+
+  config: dict[str, Any]  # plain dicts, one a section
+  params: dict
+  step: int
+  dataset: dict[str, Any]  # 'name', 'timesteps', 'genres', numbers of phrases
+
+
+class Checkpoints:
+  """The checkpoints in a run's folder.
+
+  Use as a context manager: leaving it waits for the save that is under way.
+  """
+
+  def __init__(self, workdir: str | os.PathLike, keep: int | None = None):
+    """Opens the folder, to write to it where `keep` is given.
+
+    Args:
+      workdir: the run's folder.
+      keep: how many of the newest to keep. None: only to read; nothing is
+        created and nothing tidied up, as another process may be training.
+    """
+    self.folder = pathlib.Path(workdir).absolute() / FOLDER
+    newest = ocp.checkpoint_managers.LatestN(keep)
+    self._manager = ocp.CheckpointManager(
+      self.folder,
+      item_handlers={
+        'state': ocp.PyTreeCheckpointHandler(),
+        'run': ocp.JsonCheckpointHandler(),
+      },
+      options=ocp.CheckpointManagerOptions(
+        create=keep is not None,
+        cleanup_tmp_directories=keep is not None,
+        preservation_policy=newest,
+      ),
+    )
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *unused):
+    self._manager.close()
+
+  def steps(self) -> list[int]:
+    """Returns the steps that there are checkpoints of, in order."""
+    return sorted(self._manager.all_steps())
+
+  def save(self, step: int, state, position: dict, about: dict) -> None:
+    """Starts to save; the caller may change or donate the state at once.
+
+    Args:
+      step: updates done.
+      state: tree of arrays; typed PRNG keys are welcome.
+      position: in the data, as JSON.
+      about: what describes the run, as JSON: 'config' and 'dataset'.
+
+    Raises:
+      CheckpointError: this save or the one before it failed.
+    """
+    run = {**about, 'position': position, 'checksums': checksums(state)}
+    try:
+      self._manager.save(
+        step,
+        args=ocp.args.Composite(
+          state=ocp.args.PyTreeSave(state), run=ocp.args.JsonSave(run)
+        ),
+      )
+    except Exception as error:
+      raise CheckpointError(
+        f'{self.folder}: cannot save step {step}: {_line(error)}'
+      ) from error
+
+  def about(self) -> dict[str, Any]:
+    """Returns the newest readable description: 'config' and 'dataset'."""
+    return self._newest(self._read_run)[1]
+
+  def restore(self, template) -> Restored:
+    """Returns the newest state that can be read.
+
+    Newer ones that cannot are moved out of the way, to a folder beside.
+
+    Args:
+      template: a tree of arrays with the shapes, types and shardings wanted.
+
+    Raises:
+      CheckpointError: there is none.
+    """
+
+    def read(step):
+      run = self._read_run(step)
+      return self._read_arrays(step, template, run), run['position']
+
+    step, (state, position) = self._newest(read)
+    for newer in [s for s in self.steps() if s > step]:
+      self._set_aside(newer)
+    self._manager.reload()
+    return Restored(step, state, position)
+
+  def load_params(self) -> tuple[int, dict, dict]:
+    """Returns the newest step, its parameters and its description.
+
+    Shapes come from the checkpoint; the parameters go to the first device.
+    """
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+    def read(step):
+      saved = self._manager.item_metadata(step)['state'].tree['params']
+      params = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here), saved
+      )
+      run = self._read_run(step)
+      return self._read_arrays(step, {'params': params}, run)['params'], run
+
+    step, (params, run) = self._newest(read)
+    return step, params, run
+
+  def _newest(self, read: Callable[[int], Any]) -> tuple[int, Any]:
+    """Returns the newest step that `read` does not fail on, and its result."""
+    reason = 'there is none'
+    for step in reversed(self.steps()):
+      try:
+        return step, read(step)
+      except Exception as error:  # orbax raises whatever its parts raise
+        reason = _line(error)
+        logging.warning(
+          '%s: checkpoint %d cannot be read: %s', self.folder, step, reason
+        )
+    raise CheckpointError(f'{self.folder}: no readable checkpoint: {reason}')
+
+  def _read_run(self, step: int) -> dict[str, Any]:
+    args = ocp.args.Composite(run=ocp.args.JsonRestore())
+    return self._manager.restore(step, args=args).run
+
+  def _read_arrays(self, step: int, template, run: dict):
+    """Returns the arrays of `template`, which may leave out some."""
+    wanted = ocp.args.PyTreeRestore(
+      template,
+      restore_args=ocp.checkpoint_utils.construct_restore_args(template),
+      partial_restore=True,
+    )
+    tree = self._manager.restore(
+      step, args=ocp.args.Composite(state=wanted)
+    ).state
+    for name, value in checksums(tree).items():
+      if value != run['checksums'].get(name):
+        raise CheckpointError(f'{name} does not match its checksum')
+    return tree
+
+  def _set_aside(self, step: int) -> None:
+    """Moves a checkpoint that cannot be read where it is not looked for."""
+    aside = self.folder.with_name(f'{FOLDER}.unreadable')
+    aside.mkdir(exist_ok=True)
+    target = aside / str(step)
+    while target.exists():
+      target = target.with_name(f'{target.name}+')
+    (self.folder / str(step)).rename(target)
+
+
+def checksums(tree) -> dict[str, int]:
+  """Returns a 32-bit checksum of each array, keyed by its path in the tree.
+
+  The sum of the elements' bits, weighted by odd numbers: whatever its order,
+  so the same on any mesh, and any single flipped bit changes it. Orbax has no
+  checksum of its own on an array's data.
+  """
+  paths, leaves = zip(*jax.tree_util.tree_leaves_with_path(tree))
+  names = (jax.tree_util.keystr(p, simple=True, separator='/') for p in paths)
+  return dict(zip(names, map(int, jax.device_get(_checksums(leaves)))))
+
+
+@jax.jit
+def _checksums(leaves):
+  def one(x):
+    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+      x = jax.random.key_data(x)
+    bits = x.ravel().view(f'uint{8 * x.dtype.itemsize}').astype(jnp.uint32)
+    weights = 2 * jnp.arange(bits.size, dtype=jnp.uint32) + 1
+    return jnp.sum(bits * weights, dtype=jnp.uint32)
+
+  return [one(x) for x in leaves]
+
+
+def load(workdir: str | os.PathLike) -> Loaded:
+  """Returns the newest trained model in a run's folder.
+
+  Raises:
+    CheckpointError: the folder holds no checkpoint that can be read.
+  """
+  if not (pathlib.Path(workdir) / FOLDER).is_dir():
+    raise CheckpointError(
+      f'{workdir}: no {FOLDER} in it; expected the --workdir of a training run'
+    )
+  with Checkpoints(workdir) as checkpoints:
+    step, params, run = checkpoints.load_params()
+  return Loaded(run['config'], params, step, run['dataset'])
+
+
+def build_model(config: Mapping[str, Any]) -> models.MusAE:
+  """Returns the model that a config describes.
+
+  Args:
+    config: plain dicts, of which the sections 'model', 'prior' and 'critic'
+      are read.
+
+  Raises:
+    ValueError: a value is not among those there are.
+  """
+  model, critic = config['model'], config['critic']
+  prior = dict(config['prior'])
+  kind = prior.pop('kind')
+  if kind not in PRIORS:
+    raise ValueError(
+      f'prior.kind is {kind!r}, expected one of {", ".join(PRIORS)}'
+    )
+  if critic['activation'] not in models.ACTIVATIONS:
+    raise ValueError(
+      f'critic.activation is {critic["activation"]!r}, expected one of '
+      + ', '.join(models.ACTIVATIONS)
+    )
+  return models.MusAE(
+    encoder=models.Encoder(
+      model['latent_dim'], width=model['width'], depth=model['depth']
+    ),
+    decoder=models.Decoder(width=model['width'], depth=model['depth']),
+    critic=models.Critic(critic['width'], critic['activation']),
+    prior=PRIORS[kind](model['latent_dim'], **prior),
+    whitened=model['whitened'],
+  )
+
+
+def _line(error: Exception) -> str:
+  """Returns the first line of an error's message, cut to a line's length."""
+  return (str(error).splitlines() or [type(error).__name__])[0][:200]
