@@ -24,7 +24,7 @@ class ConfigError(ValueError):
 
 
 class Parser(argparse.ArgumentParser):
-  """An argparse parser with `--config`; a wrong argument gives one line."""
+  """An argparse parser that meets a wrong argument with one line."""
 
   def __init__(self, **kwargs):
     super().__init__(
@@ -32,16 +32,23 @@ class Parser(argparse.ArgumentParser):
       formatter_class=argparse.RawDescriptionHelpFormatter,
       **kwargs,
     )
+
+  def error(self, message: str):
+    """Exits with status 2 and one line, without argparse's usage text."""
+    self.exit(2, f'{self.prog}: error: {message}\n')
+
+
+class ConfigParser(Parser):
+  """A parser with `--config` and `--config.section.field`."""
+
+  def __init__(self, **kwargs):
+    super().__init__(**kwargs)
     self.add_argument(
       '--config',
       metavar='NAME[:paper]',
       required=True,
       help=f'one of {", ".join(names())}; then --config.section.field=value',
     )
-
-  def error(self, message: str):
-    """Exits with status 2 and one line, without argparse's usage text."""
-    self.exit(2, f'{self.prog}: error: {message}\n')
 
   def parse(self, argv: list[str] | None = None) -> argparse.Namespace:
     """Returns the arguments, `config` being the locked `ConfigDict`.

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 import grain
 import numpy as np
 
+# The command that builds a data set from Lakh.
+BUILT_BY = 'python -m tfds_lakh.build --config={config} --data_dir={dir}'
 # Records read at once when a split is loaded: large enough to amortise the
 # call, small next to the split.
 _BLOCK = 512
@@ -133,7 +135,11 @@ class _MemoryBatches:
 
 
 def load(
-  name: str, data_dir: str | os.PathLike, split: str, in_memory: str = 'auto'
+  name: str,
+  data_dir: str | os.PathLike,
+  split: str,
+  in_memory: str = 'auto',
+  built_by: str = BUILT_BY,
 ) -> Split:
   """Returns the split 'train' or 'validation' of a prepared data set.
 
@@ -143,6 +149,7 @@ def load(
     split: the split's name.
     in_memory: 'true', 'false', or 'auto': whether the phrases take less than
       a third of the machine's memory (loading holds them twice for a moment).
+    built_by: the command to name where the data set is missing.
 
   Raises:
     DatasetError: it has not been built, or cannot be read.
@@ -150,7 +157,7 @@ def load(
   # TFDS takes a second to import, which `musae --help` need not wait for.
   import tensorflow_datasets as tfds
 
-  directory = _directory(name, data_dir)
+  directory = _directory(name, data_dir, built_by)
   try:
     builder = tfds.builder_from_directory(directory)
     info = builder.info.splits[split]
@@ -276,7 +283,9 @@ def _read(source, directory: pathlib.Path, metadata, keep: bool) -> Split:
   )
 
 
-def _directory(name: str, data_dir: str | os.PathLike) -> pathlib.Path:
+def _directory(
+  name: str, data_dir: str | os.PathLike, built_by: str
+) -> pathlib.Path:
   """Returns the folder of a data set's newest version."""
   parent = pathlib.Path(data_dir) / name
   versions = {
@@ -284,16 +293,11 @@ def _directory(name: str, data_dir: str | os.PathLike) -> pathlib.Path:
     for path in parent.glob('[0-9]*.[0-9]*.[0-9]*/dataset_info.json')
   }
   if not versions:
+    command = built_by.format(config=parent.name, dir=data_dir)
     raise DatasetError(
-      f'no data set {name} in {data_dir}; build it with: '
-      + build_command(name, data_dir)
+      f'no data set {name} in {data_dir}; build it with: {command}'
     )
   return versions[max(versions)]
-
-
-def build_command(name: str, data_dir: str | os.PathLike) -> str:
-  """Returns the command that builds a data set."""
-  return f'python -m tfds_lakh.build {name} --data_dir={data_dir}'
 
 
 def _physical_memory() -> int:

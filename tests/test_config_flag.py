@@ -6,7 +6,7 @@ from experiments import config_flag
 
 
 def parse(*argv):
-  return config_flag.Parser(prog='train').parse(list(argv)).config
+  return config_flag.ConfigParser(prog='train').parse(list(argv)).config
 
 
 def test_overrides_are_read_as_the_type_of_their_field():

@@ -16,6 +16,8 @@ def get_config() -> ConfigDict:
     # 'auto': loaded whole if it fits in a third of the memory, else streamed;
     # 'true' and 'false' decide it by hand. The batches are the same.
     in_memory='auto',
+    # The command that a missing data set is reported with.
+    built_by='python -m tfds_lakh.build --config={config} --data_dir={dir}',
   )
   config.model = dict(
     latent_dim=512,

@@ -11,6 +11,10 @@ from experiments.configs import base
 def get_config():
   config = base.flower(base.two_bars(base.get_config()))
   config.data.dir = 'data/quickstart'
+  config.data.built_by = (
+    'python -m tfds_lakh.embedded --out={dir}/midi && python -m '
+    'tfds_lakh.build --config={config} --manual_dir={dir}/midi --data_dir={dir}'
+  )
   config.model.update(latent_dim=64, width=128, depth=1)
   config.critic.width = 128
   config.train.update(

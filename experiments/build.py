@@ -1,0 +1,136 @@
+"""A config's objects; the only place that reads a config's fields.
+
+A config here is a `ConfigDict`, or the plain dicts that a checkpoint holds.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from experiments.config_flag import ConfigError
+from musae_jax import checkpoint, data, models, training
+
+Config = Mapping[str, Any]
+
+_AT_LEAST = {
+  'model.latent_dim': 2,  # the flower lies in two axes
+  'model.width': 2,
+  'model.depth': 1,
+  'critic.width': 1,
+  'critic.steps': 1,
+  'critic.learning_rate': 0,
+  'critic.penalty_weight': 0,
+  'train.batch_size': 1,
+  'train.num_steps': 1,
+  'train.seed': 0,
+  'train.learning_rate': 0,
+  'train.learning_rate_decay': 0,
+  'train.warmup_steps': 0,
+  'train.beta_end': 0,
+  'train.beta_increment': 0,
+  'train.beta_interval': 1,
+  'train.log_every': 1,
+  'train.eval_every': 1,
+  'train.eval_phrases': 1,
+  'train.checkpoint_every': 1,
+  'train.keep': 1,
+}
+_ONE_OF = {'data.in_memory': ('auto', 'true', 'false')}
+
+
+class Splits(NamedTuple):
+  """A prepared data set."""
+
+  train: data.Split
+  validation: data.Split
+
+  def describe(self) -> dict[str, Any]:
+    """Returns, as JSON, what tells this data set from another."""
+    return {
+      'name': self.train.name,
+      'timesteps': self.train.timesteps,
+      'genres': list(self.train.genre_names),
+      'train_phrases': len(self.train),
+      'validation_phrases': len(self.validation),
+    }
+
+
+def check(config: Config, num_devices: int = 1) -> None:
+  """Checks the values that no type checks.
+
+  Raises:
+    ConfigError: one is out of range; the message names its field.
+  """
+
+  def value(field):
+    section, name = field.split('.')
+    return config[section][name]
+
+  def refuse(field, expected):
+    raise ConfigError(
+      f'config.{field} is {value(field)!r}, expected {expected}'
+    )
+
+  for field, least in _AT_LEAST.items():
+    if value(field) < least:
+      refuse(field, f'at least {least}')
+  for field, known in _ONE_OF.items():
+    if value(field) not in known:
+      refuse(field, f'one of {", ".join(known)}')
+  if value('model.width') % 2:
+    refuse('model.width', 'an even number: half is each direction')
+  if value('train.batch_size') % num_devices:
+    refuse('train.batch_size', f'a multiple of the {num_devices} devices')
+  if value('train.checkpoint_every') % value('train.log_every'):
+    refuse('train.checkpoint_every', 'a multiple of train.log_every')
+  model(config)
+  settings(config)
+
+
+def model(config: Config) -> models.MusAE:
+  """Returns the networks and the prior."""
+  try:
+    return checkpoint.build_model(config)
+  except (TypeError, ValueError) as error:  # TypeError: a field of no prior
+    raise ConfigError(f'config.{error}') from error
+
+
+def settings(config: Config) -> training.Settings:
+  """Returns how to train: fields of the same name, and the critic's."""
+  critic, train = config['critic'], config['train']
+  names = {field.name for field in dataclasses.fields(training.Settings)}
+  try:
+    return training.Settings(
+      **{name: value for name, value in train.items() if name in names},
+      critic_steps=critic['steps'],
+      critic_learning_rate=critic['learning_rate'],
+      critic_betas=tuple(critic['betas']),
+      penalty_weight=critic['penalty_weight'],
+      condition=critic['condition'],
+    )
+  except ValueError as error:
+    raise ConfigError(f'config: {error}') from error
+
+
+def splits(config: Config) -> Splits:
+  """Returns the prepared data set.
+
+  Raises:
+    DatasetError: it is not there, or does not suit the prior.
+  """
+  where = config['data']
+  options = {key: where[key] for key in ('name', 'in_memory', 'built_by')}
+  found = Splits(
+    *(
+      data.load(split=split, data_dir=where['dir'], **options)
+      for split in ('train', 'validation')
+    )
+  )
+  components = model(config).prior.num_components
+  columns = found.train.genres.shape[1]
+  if components not in (1, columns):
+    raise data.DatasetError(
+      f'{found.train.name}: room for {columns} genres; '
+      f'config.prior.num_components={components} expected as many'
+    )
+  return found

@@ -1,0 +1,245 @@
+"""Trains a model, or goes on where a run in the same folder stopped.
+
+    python -m experiments.train --config=flower16 --workdir=runs/flower16
+
+Killed at any moment and started again with the same command, a run ends in
+the same parameters and the same metrics.jsonl as one that was left alone.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import math
+import os
+import pathlib
+import sys
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from experiments import build, config_flag, writer
+from musae_jax import checkpoint, data, evaluation, parallel, training
+from musae_jax.pianoroll import TRACKS
+
+# What a run that goes on may have otherwise than when it began: its length,
+# where its data lies, and what it writes when.
+_MAY_CHANGE = frozenset(
+  {
+    'data.dir',
+    'data.in_memory',
+    'data.built_by',
+    'train.num_steps',
+    'train.log_every',
+    'train.eval_every',
+    'train.eval_phrases',
+    'train.checkpoint_every',
+    'train.keep',
+  }
+)
+
+
+class RunError(ValueError):
+  """The folder holds a run that this one cannot go on with."""
+
+
+class Run(NamedTuple):
+  """What does not change from step to step."""
+
+  config: ConfigDict
+  splits: build.Splits
+  mesh: Mesh
+  train_step: object
+  eval_step: object
+
+  @property
+  def about(self) -> dict:
+    """What a checkpoint says about the run, as JSON."""
+    return {
+      'config': self.config.to_dict(),
+      'dataset': self.splits.describe(),
+    }
+
+
+def train(
+  config: ConfigDict, workdir: str | os.PathLike, resume: bool = True
+) -> None:
+  """Trains up to `config.train.num_steps`, from the newest checkpoint.
+
+  Raises:
+    ConfigError, DatasetError, CheckpointError, RunError: of one line each.
+  """
+  mesh = parallel.make_mesh()
+  build.check(config, mesh.size)
+  keep = config.train.keep
+  with _alone(workdir), checkpoint.Checkpoints(workdir, keep) as checkpoints:
+    saved = None
+    if checkpoints.steps():
+      if not resume:
+        raise RunError(
+          f'{workdir}: holds a run already, and --no-resume was given; '
+          'expected another --workdir'
+        )
+      saved = checkpoints.about()
+      _check_same('config', saved['config'], config.to_dict(), workdir)
+    splits = build.splits(config)
+    if saved:
+      _check_same('dataset', saved['dataset'], splits.describe(), workdir)
+    model, settings = build.model(config), build.settings(config)
+    run = Run(
+      config,
+      splits,
+      mesh,
+      training.make_train_step(model, settings, mesh),
+      training.make_eval_step(model, mesh),
+    )
+    state = training.init_state(
+      model, settings, config.train.seed, splits.train.timesteps
+    )
+    _loop(run, workdir, checkpoints, parallel.replicate(state, mesh))
+
+
+def _loop(
+  run: Run,
+  workdir: str | os.PathLike,
+  checkpoints: checkpoint.Checkpoints,
+  state: training.TrainState,
+) -> None:
+  """Updates, logs, validates and saves until the last step."""
+  config = run.config.train
+  batches = data.batches(run.splits.train, config.batch_size, config.seed)
+  start = 0
+  if checkpoints.steps():
+    start, state, position = checkpoints.restore(state)
+    batches.set_state(position)
+  pending = []
+  with writer.Writer(workdir, start, config.num_steps) as log:
+    log.say(
+      f'{workdir}: step {start} of {config.num_steps}, {run.mesh.size} x '
+      f'{jax.devices()[0].device_kind}'
+    )
+    for step in range(start + 1, config.num_steps + 1):
+      batch = parallel.shard_batch(next(batches), run.mesh)
+      state, metrics = run.train_step(state, batch)
+      pending.append(metrics)
+      last = step == config.num_steps
+      if last or step % config.log_every == 0:
+        means = _means(pending, step)
+        pending = []
+        log.write(step, 'train', means)
+        accuracy = np.mean([means[f'accuracy/{t}'] for t in TRACKS])
+        log.progress(step, f'loss {means["loss"]:.3f}  accuracy {accuracy:.3f}')
+      if last or step % config.eval_every == 0:
+        log.write(step, 'validation', _validate(run, state.params))
+      if last or step % config.checkpoint_every == 0:
+        checkpoints.save(step, state, batches.get_state(), run.about)
+
+
+def _means(pending: list[dict], step: int) -> dict[str, float]:
+  """Returns the mean of each metric over the steps since the last line."""
+  found = jax.device_get(pending)
+  means = {k: float(np.mean([m[k] for m in found])) for k in found[0]}
+  if not math.isfinite(means['loss']):
+    raise RunError(
+      f'the loss became {means["loss"]} within the {len(found)} steps before '
+      f'{step}; the last checkpoint is from before. A lower '
+      'config.train.learning_rate may help'
+    )
+  return means
+
+
+def _validate(run: Run, params: dict) -> dict[str, float]:
+  """Returns the scores on the same few phrases of the validation split."""
+  phrases = run.splits.validation.phrases
+  rows = data.permutation(len(phrases), 0, 0)[: run.config.train.eval_phrases]
+  sums = evaluation.evaluate(
+    run.eval_step,
+    params,
+    phrases,
+    run.config.train.batch_size,
+    rows,
+    lambda batch: parallel.shard_batch(batch, run.mesh),
+  )
+  return {
+    f'{measure}/{track}': float(values[i])
+    for measure, values in evaluation.scores(sums).items()
+    for i, track in enumerate(TRACKS)
+  }
+
+
+def _check_same(what: str, saved: dict, given: dict, workdir) -> None:
+  """Raises a `RunError` that names the first field that differs."""
+  saved, given = _flat(saved), _flat(given)
+  for field in sorted({*saved, *given} - _MAY_CHANGE):
+    was, now = saved.get(field, 'not set'), given.get(field, 'not set')
+    if was != now:
+      raise RunError(
+        f'{workdir}: {what}.{field} is {_short(now)}, but the run in this '
+        f'folder has {_short(was)}; expected the same, or another --workdir'
+      )
+
+
+def _flat(tree: dict, prefix: str = '') -> dict:
+  """Returns {'section.field': value}, with lists for tuples as JSON has."""
+  flat = {}
+  for key, value in tree.items():
+    if isinstance(value, dict):
+      flat.update(_flat(value, f'{prefix}{key}.'))
+    else:
+      value = list(value) if isinstance(value, tuple) else value
+      flat[f'{prefix}{key}'] = value
+  return flat
+
+
+def _short(value) -> str:
+  text = repr(value)
+  return text if len(text) <= 60 else f'{text[:57]}...'
+
+
+@contextlib.contextmanager
+def _alone(workdir: str | os.PathLike):
+  """Holds the folder, so that no second process trains in it."""
+  workdir = pathlib.Path(workdir)
+  workdir.mkdir(parents=True, exist_ok=True)
+  with open(workdir / '.lock', 'w') as lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise RunError(f'{workdir}: another process trains in it') from None
+    yield
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Runs the command; returns its exit status."""
+  parser = config_flag.ConfigParser(
+    prog='python -m experiments.train', description=__doc__
+  )
+  parser.add_argument('--workdir', required=True, help="the run's folder")
+  parser.add_argument(
+    '--resume',
+    action=argparse.BooleanOptionalAction,
+    default=True,
+    help='go on from the newest checkpoint; without, there may be none',
+  )
+  try:
+    args = parser.parse(argv)
+    train(args.config, args.workdir, args.resume)
+  except (
+    config_flag.ConfigError,
+    data.DatasetError,
+    checkpoint.CheckpointError,
+    RunError,
+    OSError,
+  ) as error:
+    print(f'error: {error}', file=sys.stderr)
+    return 1
+  except KeyboardInterrupt:
+    print('interrupted; the same command goes on', file=sys.stderr)
+    return 130
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())

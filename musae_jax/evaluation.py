@@ -1,0 +1,184 @@
+"""How well phrases are reconstructed, and what knowing nothing would score.
+
+The paper's Table 1: per track, the share of timesteps whose most likely token
+is the right one. Most tokens are holds, so beside it stand two predictions
+that look at no phrase, the accuracy on attacks, and the F1 of onsets.
+"""
+
+from collections.abc import Callable, Mapping
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from musae_jax import data
+from musae_jax.pianoroll import HOLD, NUM_PITCHES, NUM_TOKENS, TRACKS
+
+# One number a track, in TRACKS' order; as `make_eval_step` counts them.
+Sums = Mapping[str, np.ndarray]
+
+_NONE = float('nan')
+# The paper's Table 1 by bars: drums, bass, guitar, strings, on its own data.
+# It has two 2-bar models, of drums and of melodies, which are no track here.
+PAPER = {
+  2: {
+    'MusAE, Gaussian (melody .991)': (0.999, _NONE, _NONE, _NONE),
+    'MusicVAE, flat (melody .951)': (0.917, _NONE, _NONE, _NONE),
+  },
+  16: {
+    'MusAE, Gaussian': (0.773, 0.763, 0.710, 0.802),
+    'MusAE, mixture': (0.911, 0.880, 0.797, 0.825),
+    'MusicVAE, flat': (0.641, 0.651, 0.660, _NONE),
+    'MusicVAE, hierarchical': (0.895, 0.782, 0.760, _NONE),
+  },
+}
+
+
+def evaluate(
+  step: Callable[..., Sums],
+  params: dict,
+  phrases: np.ndarray | data.StoredPhrases,
+  batch_size: int,
+  rows: np.ndarray | None = None,
+  shard: Callable = lambda batch: batch,
+) -> Sums:
+  """Returns the sums of an evaluation step over phrases.
+
+  Args:
+    step: from `training.make_eval_step`.
+    params: the model's.
+    phrases: tokens uint8[n, t, 4].
+    batch_size: phrases of a batch.
+    rows: which phrases; all of them by default.
+    shard: puts a batch where the step wants it.
+  """
+  total = None
+  for batch in data.padded_batches(phrases, batch_size, rows):
+    sums = jax.device_get(step(params, *shard(batch)))
+    # int32 holds a batch's counts, not a split's.
+    sums = {k: v.astype(np.result_type(v, np.int64)) for k, v in sums.items()}
+    total = sums if total is None else jax.tree.map(np.add, total, sums)
+  return total
+
+
+def scores(sums: Sums) -> dict[str, Float[np.ndarray, 'tracks']]:
+  """Returns accuracies and F1 in [0, 1] of each track.
+
+  'accuracy' over all timesteps, 'attack_accuracy' over those where a note
+  begins, 'onset_f1' of notes begun at the right step with the right pitch;
+  'cross_entropy' in nats a token where the sums have it. NaN where a track has
+  nothing to count.
+  """
+
+  def share(part, whole):
+    with np.errstate(invalid='ignore'):
+      return np.asarray(part) / np.asarray(whole)
+
+  found = 2 * sums['onset_tp']
+  result = {
+    'accuracy': share(sums['correct'], sums['timesteps']),
+    'attack_accuracy': share(sums['attacks_correct'], sums['attacks']),
+    'onset_f1': share(found, found + sums['onset_fp'] + sums['onset_fn']),
+  }
+  if 'cross_entropy' in sums:
+    result['cross_entropy'] = share(sums['cross_entropy'], sums['timesteps'])
+  return result
+
+
+def averages(values: Float[np.ndarray, 'tracks']) -> dict[str, float]:
+  """Returns the means 'dbgs' over all tracks and 'dbg' without strings."""
+  return {'dbgs': float(np.mean(values)), 'dbg': float(np.mean(values[:3]))}
+
+
+def token_counts(
+  phrases: np.ndarray | data.StoredPhrases, block: int = 4096
+) -> Int[np.ndarray, 't tracks tokens']:
+  """Returns how often each token stands at each timestep of each track."""
+  shape = (*phrases.shape[1:], NUM_TOKENS)
+  place = np.arange(shape[0] * shape[1]).reshape(shape[:2]) * NUM_TOKENS
+  counts = np.zeros(np.prod(shape), np.int64)
+  for start in range(0, len(phrases), block):
+    tokens = phrases[start : start + block]
+    counts += np.bincount((tokens + place).ravel(), minlength=len(counts))
+  return counts.reshape(shape)
+
+
+def constant_sums(
+  counts: Int[np.ndarray, 't tracks tokens'],
+  prediction: UInt8[np.ndarray, 't tracks'],
+) -> Sums:
+  """Returns the sums of predicting the same phrase for every phrase counted."""
+  right = np.take_along_axis(counts, prediction[..., None].astype(int), -1)
+  right = right[..., 0]
+  claimed = prediction < NUM_PITCHES
+  size = counts.sum(-1)
+  attacks = counts[..., :NUM_PITCHES].sum(-1)
+  found = np.where(claimed, right, 0)
+  sums = {
+    'timesteps': size,
+    'correct': right,
+    'attacks': attacks,
+    'attacks_correct': found,
+    'onset_tp': found,
+    'onset_fp': np.where(claimed, size - right, 0),
+    'onset_fn': attacks - found,
+  }
+  return {name: value.sum(0) for name, value in sums.items()}
+
+
+def baselines(
+  train: Int[np.ndarray, 't tracks tokens'],
+  validation: Int[np.ndarray, 't tracks tokens'],
+) -> dict[str, Sums]:
+  """Returns what two constant predictions score on the validation split.
+
+  Args:
+    train: token counts of the training split, which the most frequent token of
+      each timestep and track is taken from.
+    validation: token counts of the split scored.
+  """
+  hold = np.full(train.shape[:2], HOLD, np.uint8)
+  frequent = train.argmax(-1).astype(np.uint8)
+  return {
+    'always hold': constant_sums(validation, hold),
+    'most frequent token': constant_sums(validation, frequent),
+  }
+
+
+def report(
+  model: Sums, others: Mapping[str, Sums], num_bars: int | None = None
+) -> dict[str, dict[str, dict[str, float | None]]]:
+  """Returns every figure, {measure: {row: {track or average: value}}}.
+
+  Args:
+    model: the trained model's sums.
+    others: the baselines' sums, by name.
+    num_bars: of a phrase; the paper's accuracies for that length are added.
+  """
+  result = {}
+  for row, sums in {'this model': model, **others}.items():
+    for measure, values in scores(sums).items():
+      result.setdefault(measure, {})[row] = _row(values)
+  for row, values in PAPER.get(num_bars, {}).items():
+    result['accuracy'][f'paper, other data: {row}'] = _row(np.array(values))
+  return result
+
+
+def _row(values: Float[np.ndarray, 'tracks']) -> dict[str, float | None]:
+  row = {**dict(zip(TRACKS, map(float, values))), **averages(values)}
+  return {k: v if np.isfinite(v) else None for k, v in row.items()}
+
+
+def markdown(figures: Mapping[str, Mapping[str, Mapping]]) -> str:
+  """Returns the figures of `report` as one table, a measure after another."""
+  columns = (*TRACKS, 'dbgs', 'dbg')
+  lines = [
+    '| measure | | ' + ' | '.join(columns) + ' |',
+    '|---|---|' + '---:|' * len(columns),
+  ]
+  for measure, rows in figures.items():
+    for name, row in rows.items():
+      cells = ('-' if row[c] is None else f'{row[c]:.3f}' for c in columns)
+      label = measure.replace('_', ' ')
+      lines.append(f'| {label} | {name} | ' + ' | '.join(cells) + ' |')
+  return '\n'.join(lines) + '\n'
