@@ -1,0 +1,211 @@
+"""Encoder, decoder and critic, and MusAE, which joins them to a prior.
+
+Section 3.2 of the paper. Dense layers have biases, which its equations leave
+out.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from musae_jax import lstm
+from musae_jax.pianoroll import NUM_TOKENS, TRACKS
+from musae_jax.priors import Prior
+
+
+class Posterior(NamedTuple):
+  """The Gaussian that a phrase is encoded to, its axes independent."""
+
+  mean: Float[Array, 'b d']
+  scale: Float[Array, 'b d']
+
+  def sample(self, key: Array) -> Float[Array, 'b d']:
+    """One code a phrase, differentiable in mean and scale."""
+    return self.mean + self.scale * jax.random.normal(key, self.mean.shape)
+
+
+class Encoder(nn.Module):
+  """Bidirectional LSTMs, eqs. 7-10.
+
+  Attributes:
+    latent_dim: axes of the posterior.
+    width: of h, both directions together, which is what makes W_mu of eq. 8 a
+      matrix of N_h x N_z.
+    depth: number of layers.
+  """
+
+  latent_dim: int
+  width: int = 1024
+  depth: int = 3
+
+  @nn.compact
+  def __call__(self, tokens: UInt8[Array, 'b t tracks']) -> Posterior:
+    """The posterior of each phrase, in the network's coordinates."""
+    rows = tokens.astype(jnp.int32) + NUM_TOKENS * np.arange(len(TRACKS))
+    # Four one-hots times a matrix, as the sum of four of its rows; of
+    # variance 1/4 each, so that the gates' input has variance 1.
+    table = nn.Embed(
+      NUM_TOKENS * len(TRACKS),
+      4 * self.width,
+      embedding_init=nn.initializers.normal(0.5),
+    )
+    h, x = lstm.BiLSTM(self.width)(table(rows.swapaxes(0, 1)).sum(-2))
+    for _ in range(self.depth - 1):
+      projected = nn.Dense(4 * self.width, use_bias=False)(x)
+      h, x = lstm.BiLSTM(self.width)(projected)
+    mean = nn.Dense(self.latent_dim, name='mean')(h)
+    scale = jnp.exp(2 * nn.Dense(self.latent_dim, name='scale')(h))
+    return Posterior(mean, scale)
+
+
+class TrackDecoder(nn.Module):
+  """The LSTMs of one track, eqs. 11-12, not autoregressive.
+
+  All layers start from the same h0 = W_track z, and from an empty cell; z is
+  the first layer's input at every timestep.
+  """
+
+  width: int = 1024
+  depth: int = 3
+
+  @nn.compact
+  def __call__(
+    self, z: Float[Array, 'b d'], num_steps: int
+  ) -> Float[Array, 't b tokens']:
+    """Logits of the track's tokens."""
+    h0 = nn.Dense(self.width, name='h0')(z)
+    x = z
+    for _ in range(self.depth):
+      projected = nn.Dense(4 * self.width, use_bias=False)(x)
+      carry = (jnp.zeros_like(h0), h0)
+      _, x = lstm.LSTM(self.width)(projected, carry, num_steps)
+    return nn.Dense(NUM_TOKENS, name='logits')(x)
+
+
+class Decoder(nn.Module):
+  """One decoder a track, all in one scan (eq. 13).
+
+  Attributes:
+    width: of each track's LSTMs.
+    depth: number of layers.
+  """
+
+  width: int = 1024
+  depth: int = 3
+
+  @nn.compact
+  def __call__(
+    self, z: Float[Array, 'b d'], num_steps: int
+  ) -> Float[Array, 'b t tracks tokens']:
+    """Logits; z in the network's coordinates."""
+    tracks = nn.vmap(
+      TrackDecoder,
+      variable_axes={'params': 0},
+      split_rngs={'params': True},
+      in_axes=None,
+      axis_size=len(TRACKS),
+    )(self.width, self.depth)
+    return tracks(z, num_steps).transpose(2, 1, 0, 3)
+
+
+ACTIVATIONS = {
+  'tanh': nn.tanh,
+  # The slope usual in GANs, Radford et al. 2015 (arXiv:1511.06434).
+  'leaky_relu': lambda x: nn.leaky_relu(x, 0.2),
+}
+
+
+class Critic(nn.Module):
+  """Two hidden layers and a linear score (section 3.2.3).
+
+  The paper's critic sees z alone; this one sees a condition beside it, for
+  without the genres any assignment of them to the petals is equally good.
+
+  Attributes:
+    width: of the hidden layers.
+    activation: a key of ACTIVATIONS; the paper's is tanh.
+  """
+
+  width: int = 1024
+  activation: str = 'leaky_relu'
+
+  @nn.compact
+  def __call__(
+    self, z: Float[Array, 'b d'], condition: Float[Array, 'b k']
+  ) -> Float[Array, 'b']:
+    """Higher where z is more like the prior; z in network coordinates."""
+    x = jnp.concatenate([z, condition], axis=-1)
+    for _ in range(2):
+      x = ACTIVATIONS[self.activation](nn.Dense(self.width)(x))
+    return nn.Dense(1)(x)[:, 0]
+
+
+@dataclasses.dataclass(frozen=True)
+class MusAE:
+  """The networks and the prior that they are trained to match.
+
+  Codes are in the prior's own coordinates, the paper's, wherever they are an
+  argument or a result here. By default the networks see them whitened: divided
+  by the prior's standard deviation along each axis. That is a fixed change of
+  coordinates, not another model class, and not in the paper; without it the
+  critic cannot hold the axes in which the flower is thin. `whitened=False` is
+  the paper's reading.
+  """
+
+  encoder: Encoder
+  decoder: Decoder
+  critic: Critic
+  prior: Prior
+  whitened: bool = True
+
+  @property
+  def unit(self) -> Float[np.ndarray, 'd']:
+    """Length, in the prior's coordinates, of one in the networks'."""
+    return self.prior.std if self.whitened else np.ones_like(self.prior.std)
+
+  def init(self, key: Array, num_steps: int) -> dict:
+    """Parameters of 'encoder', 'decoder' and 'critic'."""
+    keys = jax.random.split(key, 3)
+    tokens = jnp.zeros((1, num_steps, len(TRACKS)), jnp.uint8)
+    z = jnp.zeros((1, self.prior.dim))
+    condition = jnp.zeros((1, self.prior.num_components))
+    return {
+      'encoder': self.encoder.init(keys[0], tokens),
+      'decoder': self.decoder.init(keys[1], z, num_steps),
+      'critic': self.critic.init(keys[2], z, condition),
+    }
+
+  def encode(
+    self, params: dict, tokens: UInt8[Array, 'b t tracks']
+  ) -> Posterior:
+    """The posterior of each phrase; its mean is the phrase's code."""
+    mean, scale = self.encoder.apply(params['encoder'], tokens)
+    return Posterior(mean * self.unit, scale * self.unit)
+
+  def decode(
+    self, params: dict, z: Float[Array, 'b d'], num_steps: int
+  ) -> Float[Array, 'b t tracks tokens']:
+    """Logits of every token; their argmax is a phrase."""
+    return self.decoder.apply(params['decoder'], z / self.unit, num_steps)
+
+  def score(
+    self,
+    params: dict,
+    z: Float[Array, 'b d'],
+    condition: Float[Array, 'b k'] | None = None,
+  ) -> Float[Array, 'b']:
+    """The critic's score.
+
+    Args:
+      params: of which only the critic's are used.
+      z: codes.
+      condition: one number a component of the prior; None: zeros, no genre.
+    """
+    if condition is None:
+      condition = jnp.zeros((len(z), self.prior.num_components))
+    return self.critic.apply(params['critic'], z / self.unit, condition)
