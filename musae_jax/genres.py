@@ -37,8 +37,9 @@ def similarity(
 ) -> Float[np.ndarray, 'k k']:
   """Cosine of the genres' song indicators: co-occurrence in 0..1."""
   k = len(genres)
-  hot = np.array([multi_hot(tags, genres, k) for tags in songs], float)
-  together = hot.reshape(-1, k).T @ hot.reshape(-1, k)
+  rows = [multi_hot(tags, genres, k) for tags in songs]
+  hot = np.array(rows, float).reshape(len(rows), k)
+  together = hot.T @ hot
   count = np.maximum(np.diag(together), 1)
   return together / np.sqrt(np.outer(count, count))
 

@@ -70,35 +70,58 @@ def main(argv=None) -> int:
 
 
 def _build(config: str, args) -> pathlib.Path:
-  """Prepares one config and returns its folder."""
-  import tensorflow_datasets as tfds
+  """Prepares one config and returns its folder.
 
+  It is written aside and renamed when whole: what was there stays until then,
+  and of a build that was killed nothing is left but a folder to remove.
+  """
+  folder = _builder(config, args.data_dir, args).data_path
+  aside = pathlib.Path(args.data_dir, f'.building-{config}')
+  before = aside / 'before'
+  if before.exists() and not folder.exists():
+    before.rename(folder)  # killed between the two renames below
+  shutil.rmtree(aside, ignore_errors=True)
+  if folder.exists() and not args.overwrite:
+    print(f'{folder} is there already; --overwrite builds it again')
+    return folder
+  try:
+    builder = _builder(config, aside, args)
+    _prepare(builder, args)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+      folder.rename(before)
+    builder.data_path.rename(folder)
+  finally:
+    shutil.rmtree(aside, ignore_errors=True)
+  return folder
+
+
+def _builder(config: str, data_dir, args):
   from tfds_lakh import lakh_pianoroll
 
-  tfds.disable_progress_bar()
-  builder = lakh_pianoroll.LakhPianoroll(
+  return lakh_pianoroll.LakhPianoroll(
     config=config,
-    data_dir=args.data_dir,
+    data_dir=data_dir,
     workers=args.workers,
     ring_order=args.ring_order,
   )
-  folder = pathlib.Path(builder.data_dir)
-  for leftover in folder.parent.glob(f'{folder.name}.incomplete*'):
-    shutil.rmtree(leftover)  # of a build that was killed
-  mode = tfds.GenerateMode.REUSE_DATASET_IF_EXISTS
-  if args.overwrite:
-    mode = tfds.GenerateMode.REUSE_CACHE_IF_EXISTS
-  elif folder.exists():
-    print(f'{folder} is there already; --overwrite builds it again')
-    return folder
-  download = tfds.download.DownloadConfig(
-    download_mode=mode,
-    manual_dir=args.manual_dir and os.path.abspath(args.manual_dir),
-    num_shards=args.num_shards,
-    beam_options=_beam_options(args.beam_pipeline_options),
+
+
+def _prepare(builder, args) -> None:
+  import tensorflow_datasets as tfds
+
+  tfds.disable_progress_bar()  # the builder shows its own
+  builder.download_and_prepare(
+    # Kept, unlike what is aside: Lakh is fetched once.
+    download_dir=None
+    if args.manual_dir
+    else os.path.join(args.data_dir, 'downloads'),
+    download_config=tfds.download.DownloadConfig(
+      manual_dir=args.manual_dir and os.path.abspath(args.manual_dir),
+      num_shards=args.num_shards,
+      beam_options=_beam_options(args.beam_pipeline_options),
+    ),
   )
-  builder.download_and_prepare(download_config=download)
-  return folder
 
 
 def _beam_options(text: str | None):

@@ -174,7 +174,10 @@ class LakhPianoroll(tfds.core.GeneratorBasedBuilder):
     genres = genres_lib.vocabulary(songs)
     if self._ring_order:
       lines = pathlib.Path(self._ring_order).read_text().splitlines()
-      return genres_lib.hand_made_order(lines, genres)
+      try:
+        return genres_lib.hand_made_order(lines, genres)
+      except ValueError as error:
+        raise pipeline.BuildError(f'{self._ring_order}: {error}') from None
     similarity = genres_lib.similarity(songs, genres)
     return [genres[i] for i in genres_lib.ring_order(similarity)]
 
