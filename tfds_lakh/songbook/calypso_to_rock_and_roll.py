@@ -110,7 +110,7 @@ STYLES = (
   style(
     'jazz',
     tempo=(132, 190),
-    mode='dorian',
+    mode='major',
     verse='ii7 V7 Imaj7 VI7 / i7 i7 ii7b5 V7 / ii7.V7 Imaj7 iii7.VI7 ii7.V7',
     chorus='iv7 bVII9 bIIImaj7 bVImaj7 / III7 VI7 II7 V7',
     cadence='ii7.V7 Imaj7',
@@ -174,7 +174,7 @@ STYLES = (
     variation=0.3,
     bass=part(33, 32, low=28, high=45),
     guitar=part(26, 27, 0, low=48, high=74, voicing='shell'),
-    strings=part(22, 22, 66, low=57, high=79, voicing='shell', leap=0.35),
+    strings=part(66, 65, 56, low=57, high=79, voicing='shell', leap=0.35),
     tab="""
           call             answer           chorus           fill
   ch     |x..xx..xx..xx..x|        %       |................|x..xx..x........|

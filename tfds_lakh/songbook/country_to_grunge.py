@@ -13,7 +13,7 @@ STYLES = (
     variation=0.15,
     bass=part(32, 33, low=31, high=45),
     guitar=part(25, 25, 26, low=48, high=76, voicing='triad'),
-    strings=part(40, 22, 110, low=62, high=81, voicing='triad'),
+    strings=part(40, 110, 68, low=62, high=81, voicing='triad'),
     tab="""
           call             answer           chorus           fill
   ch     |x.x.x.x.x.x.x.x.|        %       |        %       |x.x.x.x.........|
@@ -61,7 +61,7 @@ STYLES = (
     variation=0.25,
     bass=part(32, low=31, high=43),
     guitar=part(24, 25, low=45, high=76, voicing='open'),
-    strings=part(73, 22, 71, low=67, high=86, leap=0.15),
+    strings=part(73, 75, 71, low=67, high=86, leap=0.15),
     tab="""
           call             answer           chorus           fill
   sh     |..x...x...x...x.|        %       |x.x.x.x.x.x.x.x.|..x...x...x.....|

@@ -57,8 +57,8 @@ STYLES = (
     'r&b',
     tempo=(64, 82),
     mode='dorian',
-    verse='i9 iv9 i9 v7 / bVImaj9 v7 i9 i9 / Imaj9 vi9 ii9 V9',
-    chorus='iv9 bVII9 bIIImaj9 bVImaj9 / ii9 V9 Imaj9 vi9',
+    verse='i9 iv9 i9 v7 / bVImaj9 v7 i9 i9 / i9 IV9 i9 IV9',
+    chorus='iv9 bVII9 bIIImaj9 bVImaj9 / bVImaj9 bVII9 iv9 i9',
     cadence='v7 i9',
     variation=0.25,
     bass=part(38, 37, low=24, high=41),
@@ -137,7 +137,7 @@ STYLES = (
     variation=0.35,
     bass=part(33, 38, low=24, high=36),
     guitar=part(28, 17, 19, low=57, high=76, voicing='triad'),
-    strings=part(22, 57, 78, low=60, high=76, voicing='triad', leap=0.4),
+    strings=part(71, 57, 78, low=60, high=76, voicing='triad', leap=0.4),
     tab="""
           call             answer           chorus           fill
   ch     |..x...x...x...x.|..x..xx...x...x.|..xx..xx..xx..xx|..x...x.........|
@@ -163,7 +163,7 @@ STYLES = (
     variation=0.2,
     bass=part(33, 32, low=26, high=43),
     guitar=part(27, 16, 28, low=60, high=81, voicing='triad'),
-    strings=part(57, 66, 22, low=60, high=79, voicing='triad', leap=0.2),
+    strings=part(57, 66, 71, low=60, high=79, voicing='triad', leap=0.2),
     tab="""
           call             answer           chorus           fill
   ch     |x.x.x.x.x.x.x.x.|        %       |x.xxx.xxx.xxx.xx|x.x.x.x.........|

@@ -187,7 +187,7 @@ STYLES = (
     'disco',
     tempo=(110, 124),
     mode='dorian',
-    verse='i7 i7 IV7 IV7 / i7 iv7 bVII bIII / ii7 V7 Imaj7 vi7',
+    verse='i7 i7 IV7 IV7 / i7 iv7 bVII bIII / i7 bVII IV7 i7',
     chorus='bVImaj7 bVII i7 i7 / iv7 bVII bIIImaj7 bVImaj7',
     cadence='V7 i7',
     variation=0.15,

@@ -1,7 +1,7 @@
 """Chords from roman numerals, the scale under a chord, and voice leading."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 MODES = {
@@ -31,19 +31,18 @@ QUALITIES = {
   '7b5': ((0, 4, 6, 10), (0, 3, 6, 10)),
 }
 
-# Degrees from the lowest voice up. A voicing that reaches the octave keeps its
-# order; the others turn through their inversions as the voice leading asks.
+# Degrees from the lowest voice up, each the next above the one before. Of
+# several inversions the voice leading chooses.
 VOICINGS = {
-  'octaves': (1, 8),
-  'power': (1, 5, 8),
-  'tenth': (1, 10),
-  'open': (1, 5, 10),
-  'barre': (1, 5, 8, 10),
-  'sixth': (3, 8),
-  'triad': (1, 3, 5),
-  'seventh': (1, 3, 5, 7),
-  'shell': (3, 7),
-  'rootless': (3, 5, 7, 2),
+  'octaves': ((1, 1),),
+  'power': ((1, 5, 1),),
+  'open': ((1, 5, 3),),
+  'barre': ((1, 5, 1, 3),),
+  'sixth': ((3, 1),),
+  'triad': ((1, 3, 5), (3, 5, 1), (5, 1, 3)),
+  'seventh': ((1, 3, 5, 7), (3, 5, 7, 1), (5, 7, 1, 3), (7, 1, 3, 5)),
+  'shell': ((3, 7), (7, 3)),
+  'rootless': ((3, 5, 7, 2), (7, 2, 3, 5)),
 }
 
 
@@ -109,7 +108,7 @@ def scale(mode: str, tonic: int, over: Chord | None = None) -> frozenset[int]:
   return (own - clash) | over.pitch_classes
 
 
-def nearest(pitch: int, classes: frozenset[int], low: int, high: int) -> int:
+def nearest(pitch: int, classes: Set[int], low: int, high: int) -> int:
   """The pitch in [low, high], of one of the classes, nearest to `pitch`."""
   inside = (p for p in range(low, high + 1) if p % 12 in classes)
   return min(inside, key=lambda p: (abs(p - pitch), p))
@@ -123,19 +122,17 @@ def voice(
   Of the voicing's inversions, the one that moves the voices least; without a
   previous chord, the one nearest to the middle of its register.
   """
-  degrees = VOICINGS[voicing]
-  steps = [over.degree(degree) for degree in degrees]
-  turns = 1 if max(degrees) >= 8 else len(steps)
 
-  def build(turn):
-    pitches = [low + (over.root + steps[turn] - low) % 12]
-    for step in steps[turn + 1 :] + steps[:turn]:
+  def build(degrees):
+    first, *others = (over.root + over.degree(degree) for degree in degrees)
+    pitches = [low + (first - low) % 12]
+    for tone in others:
       above = pitches[-1] + 1
-      pitches.append(above + (over.root + step - above) % 12)
+      pitches.append(above + (tone - above) % 12)
     return tuple(pitches)
 
   def motion(pitches):
     moved = sum(abs(a - b) for a, b in zip(pitches, previous))
     return moved + abs(pitches[0] - low - 5) / 2
 
-  return min((build(turn) for turn in range(turns)), key=motion)
+  return min(map(build, VOICINGS[voicing]), key=motion)
