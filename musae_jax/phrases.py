@@ -85,32 +85,40 @@ def extract(song: Song, num_bars: int) -> Phrases:
     SongError: as `check`.
   """
   check(song)
-  bars = song.num_bars
-  if bars < num_bars:
-    return _no_phrases(num_bars)
-  roles = by_role(song)
-  roles['strings'] = roles['strings'] or [_silent_track('strings')]
-  windows = {
-    role: [_windows(track, bars, num_bars) for track in roles[role]]
-    for role in TRACKS
-  }
-  found = []
-  for choice in itertools.product(*(range(len(roles[r])) for r in TRACKS)):
-    tracks = [windows[role][i] for role, i in zip(TRACKS, choice)]
-    bar = np.flatnonzero(np.logical_and.reduce([ok for _, ok in tracks]))
-    tokens = np.stack([tokens[bar] for tokens, _ in tracks], axis=-1)
-    programs = [roles[role][i].program for role, i in zip(TRACKS, choice)]
-    programs = np.tile(np.uint8(programs), (len(bar), 1))
+  windows = windows_by_role(song, num_bars)
+  found = [_no_phrases(num_bars)]
+  for tracks in itertools.product(*windows.values()):
+    bar = np.flatnonzero(np.logical_and.reduce([w.kept for w in tracks]))
+    tokens = np.stack([w.tokens[bar] for w in tracks], axis=-1)
+    programs = np.uint8([w.track.program for w in tracks])
+    programs = np.tile(programs, (len(bar), 1))
     found.append(Phrases(tokens, bar.astype(np.int32), programs))
   return _distinct(Phrases(*map(np.concatenate, zip(*found))))
 
 
-def _windows(
-  track: Track, bars: int, num_bars: int
-) -> tuple[UInt8[np.ndarray, 'w t'], Bool[np.ndarray, 'w']]:
+class Windows(NamedTuple):
   """A track's windows at a stride of a bar, and which of them are kept."""
+
+  track: Track
+  tokens: UInt8[np.ndarray, 'w t']
+  kept: Bool[np.ndarray, 'w']
+
+
+def windows_by_role(song: Song, num_bars: int) -> dict[str, list[Windows]]:
+  """The windows of every track; a role that none plays is a silent track."""
+  return {
+    role: [
+      _windows(track, song.num_bars, num_bars)
+      for track in tracks or [_silent_track(role)]
+    ]
+    for role, tracks in by_role(song).items()
+  }
+
+
+def _windows(track: Track, bars: int, num_bars: int) -> Windows:
   length = num_bars * STEPS_PER_BAR
-  tokens = encode(track.notes, bars * STEPS_PER_BAR, one_shot=track.is_drum)
+  padded = max(bars * STEPS_PER_BAR, length)
+  tokens = encode(track.notes, padded, one_shot=track.is_drum)
   silences = np.append(0, np.cumsum(tokens == SILENCE))
   run = MAX_SILENCE + 1
   too_long = silences[run:] - silences[:-run] == run
@@ -118,7 +126,8 @@ def _windows(
   windows = sliding_window_view(tokens, length)[::STEPS_PER_BAR].copy()
   # What sounds across a window's start is attacked there.
   windows[:, 0] = sounding(tokens)[::STEPS_PER_BAR][: len(windows)]
-  return windows, kept[::STEPS_PER_BAR]
+  in_song = bars >= num_bars
+  return Windows(track, windows, kept[::STEPS_PER_BAR] & in_song)
 
 
 def _distinct(phrases: Phrases) -> Phrases:
@@ -177,3 +186,38 @@ def to_song(
     ),
     float(tempo),
   )
+
+
+class Pieces(NamedTuple):
+  """A song cut into phrases that do not overlap.
+
+  Attributes:
+    tokens: the phrases, the last one filled up with silence.
+    tied: where a note goes on into the phrase from the one before.
+  """
+
+  tokens: UInt8[np.ndarray, 'n t 4']
+  tied: Bool[np.ndarray, 'n 4']
+
+
+def cut(tokens: UInt8[np.ndarray, 't 4'], num_steps: int) -> Pieces:
+  """The phrases of `num_steps` that a song consists of."""
+  missing = -len(tokens) % num_steps
+  tokens = np.pad(tokens, ((0, missing), (0, 0)), constant_values=SILENCE)
+  pieces = tokens.reshape(-1, num_steps, len(TRACKS)).copy()
+  tied = pieces[:, 0] == HOLD
+  pieces[:, 0] = sounding(tokens)[::num_steps]
+  return Pieces(pieces, tied)
+
+
+def join(pieces: Pieces) -> UInt8[np.ndarray, 't 4']:
+  """The song of some phrases, which may have changed since they were cut.
+
+  A tied note goes on where the phrase before ends with the same pitch.
+  """
+  tokens = np.concatenate(pieces.tokens).copy()
+  num_steps = pieces.tokens.shape[1]
+  first = np.arange(num_steps, len(tokens), num_steps)
+  same = tokens[first] == sounding(tokens)[first - 1]
+  tokens[first] = np.where(pieces.tied[1:] & same, HOLD, tokens[first])
+  return canonical(tokens)

@@ -154,3 +154,26 @@ def test_to_tokens_takes_the_fullest_track():
   tokens = phrases.to_tokens(song(more=busy(0, False, 4, 55, every=2)))
   assert tokens.shape == (64, 4)
   assert tokens[0].tolist() == [36, 40, 55, 72]
+
+
+def test_cut_and_join():
+  held = track(33, False, (40, 0, 40), (43, 40, 63))
+  tokens = phrases.to_tokens(song(bass=held))
+  pieces = phrases.cut(tokens, 32)
+  assert pieces.tokens[1, :3, 1].tolist() == [40, HOLD, HOLD]
+  assert pieces.tied.tolist() == [[False] * 4, [False, True, False, False]]
+  np.testing.assert_array_equal(phrases.join(pieces), tokens)
+
+
+def test_a_note_that_changed_pitch_is_not_tied():
+  held = track(33, False, (40, 0, 64))
+  pieces = phrases.cut(phrases.to_tokens(song(bass=held)), 32)
+  pieces.tokens[1, 0, 1] = 45
+  joined = phrases.join(pieces)[:, 1]
+  assert joined[[0, 31, 32, 33]].tolist() == [40, HOLD, 45, HOLD]
+
+
+def test_the_last_piece_is_filled_with_silence():
+  pieces = phrases.cut(phrases.to_tokens(song(bars=3)), 32)
+  assert pieces.tokens.shape == (2, 32, 4)
+  assert (pieces.tokens[1, 16:] == SILENCE).all()
