@@ -1,5 +1,7 @@
 """Songs from rules: harmony worked out by hand, the tab, songs, genres."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,19 @@ def test_voice_leading_moves_least():
   assert c == (60, 64, 67)
   assert harmony.voice(harmony.chord('IV', 0), 'triad', 55, c) == (60, 65, 69)
   assert harmony.voice(harmony.chord('IV', 0), 'power', 40) == (41, 48, 53)
+  seventh = harmony.voice(harmony.chord('I', 0), 'seventh', 55, c)
+  assert seventh == c  # a triad doubles nothing
+
+
+def test_two_guitars_differ(songs):
+  pairs = [
+    [track.notes for track in song.tracks if track.role == 'guitar']
+    for song in itertools.chain.from_iterable(songs.values())
+  ]
+  pairs = [pair for pair in pairs if len(pair) == 2]
+  assert pairs
+  for one, two in pairs:
+    assert set(zip(*one)) != set(zip(*two))
 
 
 def test_scale_bends_to_the_chord():
@@ -235,7 +250,7 @@ def statistics(tokens):
 def test_genres_are_separable(songs):
   """The nearest centroid names the genre of songs it has not seen.
 
-  Of 128 songs all (seeds 0 to 3 fitted, 4 to 7 tested); chance is 1 in 32.
+  Seeds 0 to 3 are fitted, 4 to 7 tested: all 128 are right; chance is 4 of 128.
   """
   table = np.array(
     [[statistics(tokens_of(s)) for s in songs[g]] for g in songs]

@@ -119,11 +119,13 @@ def voice(
 ) -> tuple[int, ...]:
   """Pitches of a chord, ascending, the lowest in [low, low + 12).
 
-  Of the voicing's inversions, the one that moves the voices least; without a
-  previous chord, the one nearest to the middle of its register.
+  Of the voicing's inversions, the one that moves the voices least and stays
+  near the middle of its register.
   """
 
   def build(degrees):
+    if len(over.tones) == 3 and 1 in degrees:  # no seventh beside the root
+      degrees = [degree for degree in degrees if degree != 7]
     first, *others = (over.root + over.degree(degree) for degree in degrees)
     pitches = [low + (first - low) % 12]
     for tone in others:

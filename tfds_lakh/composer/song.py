@@ -61,14 +61,16 @@ def _play(
   drums = play_drums(parts['drums'], sheet, variation, rng)
   yield Track('drums', 0, True, drums)
 
-  def track(name, player):
+  def track(name, player, rows=slice(None)):
     part = parts[name]
-    notes = player(part, sheet, variation, rng).play(part.rows[name])
+    notes = player(part, sheet, variation, rng).play(part.rows[name][rows])
     return Track(name, rng.choice(part.programs), False, notes)
 
   yield track('bass', Bassist)
-  yield track('guitar', Harmonist)
   if rng.random() < TWO_GUITARS:
+    yield track('guitar', Harmonist, slice(1))
+    yield track('guitar', Harmonist, slice(1, None))
+  else:
     yield track('guitar', Harmonist)
   if rng.random() < NO_STRINGS:
     return
