@@ -241,7 +241,7 @@ def padded_batches(
   for start in range(0, num_rows, batch_size):
     block = slice(start, start + batch_size)
     found = phrases[block if rows is None else rows[block]]
-    tokens = np.zeros((batch_size, *found.shape[1:]), np.uint8)
+    tokens = np.zeros((batch_size, *found.shape[1:]), found.dtype)
     tokens[: len(found)] = found
     yield tokens, np.arange(batch_size) < len(found)
 

@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from musae_jax.midi import Song, Track
 from musae_jax.pianoroll import (
+  HOLD,
   SILENCE,
   STEPS_PER_BAR,
   TRACKS,

@@ -1,0 +1,102 @@
+"""A trained model as an instrument: songs in, songs out.
+
+Reconstruction, for now.
+"""
+
+import dataclasses
+import functools
+import os
+
+import jax
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from musae_jax import checkpoint, data, phrases
+from musae_jax.midi import Song
+from musae_jax.models import MusAE
+from musae_jax.pianoroll import STEPS_PER_BAR, TRACKS, canonical
+
+_BATCH = 64  # one shape, so one compilation
+
+
+@dataclasses.dataclass(frozen=True)
+class Instrument:
+  """A model, its parameters and the length of its phrases in timesteps."""
+
+  model: MusAE
+  params: dict
+  num_steps: int
+  genres: tuple[str, ...] = ()
+
+  @property
+  def num_bars(self) -> int:
+    """Bars of a phrase."""
+    return self.num_steps // STEPS_PER_BAR
+
+  def encode(
+    self, tokens: UInt8[np.ndarray, 'n t 4']
+  ) -> Float[np.ndarray, 'n d']:
+    """The code of each phrase: its posterior's mean, in the prior's axes."""
+    return _in_batches(self._encode, tokens)
+
+  def decode(
+    self, z: Float[np.ndarray, 'n d']
+  ) -> UInt8[np.ndarray, 'n t 4']:
+    """The most likely phrase of each code, without holds of nothing."""
+    tokens = _in_batches(self._decode, z)
+    return np.array([canonical(phrase) for phrase in tokens])
+
+  def reconstruct(self, song: Song) -> Song:
+    """The song through the model, phrase by phrase.
+
+    Of each role the track with most notes is taken; names, programs and tempo
+    stay.
+
+    Raises:
+      SongError: no drums, bass or guitar, or not 4/4 throughout.
+    """
+    phrases.check(song)
+    pieces = phrases.cut(phrases.to_tokens(song), self.num_steps)
+    decoded = self.decode(self.encode(pieces.tokens))
+    tracks = phrases.fullest(song)
+    return phrases.to_song(
+      phrases.join(pieces._replace(tokens=decoded)),
+      [track.program for track in tracks],
+      song.tempo,
+      [track.name or role for track, role in zip(tracks, TRACKS)],
+    )
+
+  @functools.cached_property
+  def _encode(self):
+    return jax.jit(lambda x: self.model.encode(self.params, x).mean)
+
+  @functools.cached_property
+  def _decode(self):
+    def most_likely(z):
+      logits = self.model.decode(self.params, z, self.num_steps)
+      return logits.argmax(-1).astype(np.uint8)
+
+    return jax.jit(most_likely)
+
+
+def _in_batches(function, rows):
+  parts = [
+    np.asarray(function(batch))[mask]
+    for batch, mask in data.padded_batches(rows, _BATCH)
+  ]
+  return np.concatenate(parts)
+
+
+def load(workdir: str | os.PathLike) -> Instrument:
+  """The newest model of a training run.
+
+  Raises:
+    CheckpointError: the folder holds none that can be read.
+  """
+  loaded = checkpoint.load(workdir)
+  return Instrument(
+    checkpoint.build_model(loaded.config),
+    loaded.params,
+    loaded.dataset['timesteps'],
+    tuple(loaded.dataset['genres']),
+  )
