@@ -63,7 +63,7 @@ def piano_roll(
 
 
 def piano_rolls(rolls: Mapping[str, UInt8[np.ndarray, 't 4']]) -> Figure:
-  """Rolls of equal lengths under each other, in lines of 32 bars at most.
+  """Rolls under each other, in lines of 32 bars at most.
 
   Of a long song the first 128 bars.
   """
@@ -73,6 +73,7 @@ def piano_rolls(rolls: Mapping[str, UInt8[np.ndarray, 't 4']]) -> Figure:
     (name, start, tokens[start : min(start + line, longest)])
     for start in range(0, longest, line)
     for name, tokens in rolls.items()
+    if start < len(tokens)
   ]
   width = float(np.clip(min(longest, line) / 12, 7, 24))
   figure = Figure(
