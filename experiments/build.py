@@ -91,7 +91,7 @@ def model(config: Config) -> models.MusAE:
   """Returns the networks and the prior."""
   try:
     return checkpoint.build_model(config)
-  except (TypeError, ValueError) as error:  # TypeError: a field of no prior
+  except ValueError as error:
     raise ConfigError(f'config.{error}') from error
 
 

@@ -13,6 +13,7 @@ import math
 import os
 import pathlib
 import sys
+import zlib
 from typing import NamedTuple
 
 import jax
@@ -173,11 +174,14 @@ def _check_same(what: str, saved: dict, given: dict, workdir) -> None:
   """Raises a `RunError` that names the first field that differs."""
   saved, given = _flat(saved), _flat(given)
   for field in sorted({*saved, *given} - _MAY_CHANGE):
-    was, now = saved.get(field, 'not set'), given.get(field, 'not set')
+    was, now = (
+      _short(flat[field]) if field in flat else 'not set'
+      for flat in (saved, given)
+    )
     if was != now:
       raise RunError(
-        f'{workdir}: {what}.{field} is {_short(now)}, but the run in this '
-        f'folder has {_short(was)}; expected the same, or another --workdir'
+        f'{workdir}: {what}.{field} is {now}, but the run in this folder has '
+        f'{was}; expected the same, or another --workdir'
       )
 
 
@@ -194,8 +198,11 @@ def _flat(tree: dict, prefix: str = '') -> dict:
 
 
 def _short(value) -> str:
+  """Returns the value's text; a long one's beginning, and a hash of it all."""
   text = repr(value)
-  return text if len(text) <= 60 else f'{text[:57]}...'
+  if len(text) <= 60:
+    return text
+  return f'{text[:50]}... ({zlib.crc32(text.encode()):08x})'
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ of its arrays. One that is cut short or altered is passed over, with a warning,
 for the one before it.
 """
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -251,6 +252,12 @@ def build_model(config: Mapping[str, Any]) -> models.MusAE:
   if kind not in PRIORS:
     raise ValueError(
       f'prior.kind is {kind!r}, expected one of {", ".join(PRIORS)}'
+    )
+  fields = {field.name for field in dataclasses.fields(PRIORS[kind])} - {'dim'}
+  if not fields >= prior.keys():
+    raise ValueError(
+      f'prior.{min(prior.keys() - fields)} is set, but prior.kind={kind} '
+      f'expects {", ".join(sorted(fields)) or "no fields"}'
     )
   if critic['activation'] not in models.ACTIVATIONS:
     raise ValueError(

@@ -1,0 +1,299 @@
+"""Training as a command: killed and resumed, refused, evaluated."""
+
+import json
+import math
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import build, config_flag, evaluate, train, writer
+from musae_jax import checkpoint
+
+STEPS = 24
+FLAGS = [
+  '--config=quickstart',
+  '--config.model.latent_dim=4',
+  '--config.model.width=8',
+  '--config.critic.width=8',
+  '--config.critic.steps=2',
+  '--config.train.batch_size=8',
+  f'--config.train.num_steps={STEPS}',
+  '--config.train.log_every=2',
+  '--config.train.eval_every=6',
+  '--config.train.eval_phrases=20',
+  '--config.train.checkpoint_every=4',
+  '--config.train.beta_interval=5',
+]
+
+
+@pytest.fixture(scope='module')
+def start(tiny_data, tmp_path_factory):
+  """Starts `experiments.train` in a process of its own, on one device."""
+  environment = {
+    **os.environ,
+    'XLA_FLAGS': '',
+    # Every run compiles the same programs.
+    'JAX_COMPILATION_CACHE_DIR': str(tmp_path_factory.mktemp('cache')),
+    'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
+  }
+
+  def start(workdir, *flags):
+    command = [sys.executable, '-m', 'experiments.train', *FLAGS]
+    command += [f'--config.data.dir={tiny_data}', f'--workdir={workdir}']
+    return subprocess.Popen(
+      [*command, *flags],
+      env=environment,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
+    )
+
+  return start
+
+
+@pytest.fixture(scope='module')
+def undisturbed(start, tmp_path_factory):
+  """The folder of a run that nobody disturbed."""
+  workdir = tmp_path_factory.mktemp('undisturbed')
+  process = start(workdir)
+  output, _ = process.communicate()
+  assert process.returncode == 0, output
+  return workdir
+
+
+def arrays(workdir):
+  """The last checkpoint's checksums of every array, and its step."""
+  with checkpoint.Checkpoints(workdir) as checkpoints:
+    run = checkpoints.about()
+    return checkpoints.steps()[-1], run['checksums'], run['position']
+
+
+def kill_when(process, condition):
+  """Kills a process with SIGKILL as soon as the condition holds."""
+  while not condition():
+    assert process.poll() is None, process.communicate()[0]
+    time.sleep(0.001)
+  process.send_signal(signal.SIGKILL)
+  assert process.wait() == -signal.SIGKILL
+  process.communicate()
+
+
+def last_step(workdir):
+  path = workdir / writer.METRICS
+  lines = path.read_text().splitlines() if path.exists() else []
+  return max((json.loads(line)['step'] for line in lines), default=0)
+
+
+def test_killed_and_resumed_run_equals_an_undisturbed_one(
+  undisturbed, start, tmp_path
+):
+  folder = tmp_path / checkpoint.FOLDER
+
+  def unfinished():
+    return list(folder.glob('*tmp*')) if folder.exists() else []
+
+  # Streaming too, so that Grain's position is put to the test.
+  flags = ['--config.data.in_memory=false']
+  # Between two saves, in the middle of one, and in the middle of a later one.
+  kill_when(start(tmp_path, *flags), lambda: last_step(tmp_path) >= 6)
+  kill_when(start(tmp_path, *flags), lambda: bool(unfinished()))
+  assert unfinished(), 'killed after the save'
+  kill_when(
+    start(tmp_path, *flags),
+    lambda: unfinished() and last_step(tmp_path) >= 16,
+  )
+  assert last_step(tmp_path) < STEPS
+  process = start(tmp_path, *flags)
+  output, _ = process.communicate()
+  assert process.returncode == 0, output
+  assert f'step 0 of {STEPS}' not in output  # it did go on
+  assert not unfinished()
+  assert arrays(tmp_path) == arrays(undisturbed)
+  mine, theirs = (
+    checkpoint.load(workdir).params for workdir in (tmp_path, undisturbed)
+  )
+  jax.tree.map(np.testing.assert_array_equal, mine, theirs)
+  assert (tmp_path / writer.METRICS).read_bytes() == (
+    undisturbed / writer.METRICS
+  ).read_bytes()
+
+
+def test_run_leaves_its_metrics_and_checkpoints(undisturbed):
+  lines = writer.read(undisturbed)
+  trained = [line['step'] for line in lines if 'train/loss' in line]
+  validated = [
+    line['step'] for line in lines if 'validation/accuracy/drums' in line
+  ]
+  assert trained == list(range(2, STEPS + 1, 2))
+  assert validated == list(range(6, STEPS + 1, 6))
+  assert {line['train/beta'] for line in lines if 'train/beta' in line} > {0.0}
+  assert any((undisturbed / 'tensorboard').iterdir())
+  with checkpoint.Checkpoints(undisturbed) as checkpoints:
+    assert checkpoints.steps() == [16, 20, 24]
+  loaded = checkpoint.load(undisturbed)
+  assert loaded.step == STEPS
+  assert loaded.config['model']['width'] == 8
+  assert loaded.dataset['genres'] == ['rock', 'pop', 'jazz']
+  assert loaded.dataset['timesteps'] == 8
+
+
+def run_main(capsys, *argv):
+  """The exit status and what the command wrote to stderr."""
+  status = train.main(list(argv))
+  return status, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  ('flag', 'words'),
+  [
+    ('--config.model.width=10', ['config.model.width', '10', '8']),
+    ('--config.critic.betas=0,0.9', ['config.critic.betas', '[0.0, 0.9]']),
+    ('--no-resume', ['--no-resume', 'another --workdir']),
+    ('--config.train.batch_size=0', ['config.train.batch_size', 'at least 1']),
+    ('--config.train.batchsize=8', ['train.batchsize', 'train.batch_size']),
+    (
+      '--config.data.dir=nowhere',
+      ['lakh_pianoroll/2bar', 'nowhere', 'python -m tfds_lakh.build'],
+    ),
+  ],
+)
+def test_refusals_are_one_line_and_change_nothing(
+  undisturbed, tiny_data, capsys, flag, words
+):
+  def files():
+    return {
+      path: path.read_bytes()
+      for path in undisturbed.rglob('*')
+      if path.is_file()
+    }
+
+  before = files()
+  status, error = run_main(
+    capsys,
+    *FLAGS,
+    f'--config.data.dir={tiny_data}',
+    f'--workdir={undisturbed}',
+    flag,
+  )
+  assert status == 1
+  assert len(error.splitlines()) == 1
+  for word in words:
+    assert word in error
+  assert files() == before
+
+
+def test_another_data_set_is_refused(
+  undisturbed, tiny_data, capsys, monkeypatch
+):
+  describe = build.Splits.describe
+  monkeypatch.setattr(
+    build.Splits, 'describe', lambda self: {**describe(self), 'genres': ['ska']}
+  )
+  argv = [f'--config.data.dir={tiny_data}', f'--workdir={undisturbed}']
+  status, error = run_main(capsys, *FLAGS, *argv)
+  assert status == 1
+  assert "dataset.genres is ['ska']" in error
+  assert evaluate.main([f'--workdir={undisturbed}']) == 1
+  assert "['ska']" in capsys.readouterr().err
+
+
+def test_length_and_cadence_may_change():
+  saved = config_flag.load('flower2').to_dict()
+  config = config_flag.load('flower2')
+  config.train.update(num_steps=7, log_every=1, checkpoint_every=3, keep=9)
+  config.data.dir = 'elsewhere'
+  as_json = json.loads(json.dumps(saved))  # where a tuple is a list
+  train._check_same('config', as_json, config.to_dict(), 'runs/x')
+  del as_json['train']['seed']
+  with pytest.raises(train.RunError, match=r'train\.seed is 0, .* not set'):
+    train._check_same('config', as_json, config.to_dict(), 'runs/x')
+
+
+def test_one_process_a_folder(tmp_path):
+  with train._alone(tmp_path):
+    with pytest.raises(train.RunError, match='another process'):
+      with train._alone(tmp_path):
+        pass
+  with train._alone(tmp_path):
+    pass
+
+
+def test_infinite_loss_stops_the_run():
+  found = [{'loss': np.float32(1)}, {'loss': np.float32(math.inf)}]
+  assert train._means(found[:1], 2) == {'loss': 1.0}
+  with pytest.raises(train.RunError, match='loss became inf'):
+    train._means(found, 2)
+
+
+def test_evaluate_writes_the_whole_validation_split(undisturbed, capsys):
+  assert evaluate.main([f'--workdir={undisturbed}', '--batch_size=12']) == 0
+  printed = capsys.readouterr().out
+  text = (undisturbed / 'evaluation.md').read_text()
+  report = json.loads((undisturbed / 'evaluation.json').read_text())
+  assert text in printed
+  assert report['step'] == STEPS
+  size = report['dataset']['validation_phrases']
+  assert f'All {size} phrases' in text
+  for row in ('this model', 'always hold', 'most frequent token'):
+    assert f'| accuracy | {row} |' in text
+    assert 0 <= report['figures']['onset_f1'][row]['dbgs'] <= 1
+  # The tiny drums never hold, and the tiny bass holds in 6 of 8 timesteps.
+  always_hold = report['figures']['accuracy']['always hold']
+  assert always_hold['drums'] == 0
+  assert always_hold['bass'] == 0.75
+
+
+@pytest.mark.parametrize(
+  ('flag', 'word'),
+  [('--workdir=nowhere', 'nowhere'), ('--batch_size=0', '--batch_size=0')],
+)
+def test_evaluate_refuses_in_one_line(undisturbed, capsys, flag, word):
+  try:
+    status = evaluate.main([f'--workdir={undisturbed}', flag])
+  except SystemExit as error:
+    status = error.code
+  error = capsys.readouterr().err
+  assert status
+  assert len(error.splitlines()) == 1
+  assert word in error
+
+
+def test_writer_drops_what_comes_after_the_step_resumed_from(tmp_path):
+  with writer.Writer(tmp_path, 0, 9) as log:
+    for step in (1, 2, 3):
+      log.write(step, 'train', {'loss': step / 2})
+    log.write(3, 'validation', {'f1': math.nan})
+  path = tmp_path / writer.METRICS
+  whole = path.read_text()
+  assert whole.splitlines()[0] == '{"step": 1, "train/loss": 0.5}'
+  assert whole.splitlines()[-1] == '{"step": 3, "validation/f1": null}'
+  path.write_text(whole + '{"step": 4, "tra')  # cut short by a kill
+  with writer.Writer(tmp_path, 3, 9):
+    pass
+  assert path.read_text() == whole
+  with writer.Writer(tmp_path, 2, 9) as log:
+    log.write(3, 'train', {'loss': 7.0})
+  assert [line.get('train/loss') for line in writer.read(tmp_path)] == [
+    0.5,
+    1.0,
+    7.0,
+  ]
+  assert sorted(p.name for p in pathlib.Path(tmp_path).iterdir()) == [
+    writer.METRICS,
+    'tensorboard',
+  ]
+
+
+def test_progress_without_a_terminal_is_plain_lines(tmp_path, capsys):
+  with writer.Writer(tmp_path, 2, 9) as log:
+    log.progress(4, 'loss 1.5')
+  (line,) = capsys.readouterr().out.splitlines()
+  assert line.startswith('step 4/9  loss 1.5  ')
+  assert line.endswith(' min left')
