@@ -119,7 +119,7 @@ def _loop(
   with writer.Writer(workdir, start, config.num_steps) as log:
     log.say(
       f'{workdir}: step {start} of {config.num_steps}, {run.mesh.size} x '
-      f'{jax.devices()[0].device_kind}'
+      f'{jax.devices()[0].device_kind}; the first step compiles'
     )
     for step in range(start + 1, config.num_steps + 1):
       batch = parallel.shard_batch(next(batches), run.mesh)
@@ -131,7 +131,11 @@ def _loop(
         pending = []
         log.write(step, 'train', means)
         accuracy = np.mean([means[f'accuracy/{t}'] for t in TRACKS])
-        log.progress(step, f'loss {means["loss"]:.3f}  accuracy {accuracy:.3f}')
+        log.progress(
+          step,
+          f'reconstruction {means["reconstruction"]:.3f}  '
+          f'accuracy {accuracy:.3f}',
+        )
       if last or step % config.eval_every == 0:
         log.write(step, 'validation', _validate(run, state.params))
       if last or step % config.checkpoint_every == 0:

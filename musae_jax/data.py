@@ -213,7 +213,7 @@ def batch_rows(
   return order[index * batch_size : (index + 1) * batch_size]
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=4)
 def permutation(num_rows: int, seed: int, epoch: int) -> np.ndarray:
   """Returns the order int64[num_rows] of an epoch; the same on any machine."""
   key = np.array([seed, epoch], np.uint64)
