@@ -138,21 +138,30 @@ def _descend(optimizer, learning_rate, grads, state, params):
   return params, state
 
 
-def _augment(model, settings, key, batch):
+def augment(model, settings, key, batch):
   """What one visit to each phrase sees: its tokens, and its genres.
 
   A 'tag' is a set of one. A single component has no genre to stand for.
+
+  Raises:
+    ValueError: a mixture has not one component for each column of 'genres'.
   """
   tokens, genres = batch['phrases'], batch['genres']
+  num_components = model.prior.num_components
+  if num_components == 1:
+    genres = jnp.zeros((len(tokens), 1), bool)
+  elif genres.shape[-1] != num_components:
+    raise ValueError(
+      f'genres has {genres.shape[-1]} columns, expected one for each of the '
+      f"prior's {num_components} components"
+    )
   transpose_key, tag_key = jax.random.split(key)
   if settings.transpose:
     semitones = jax.random.randint(transpose_key, len(tokens), -5, 7)
     tokens = transpose(tokens, semitones)
-  if model.prior.num_components == 1:
-    genres = jnp.zeros((len(tokens), 1), bool)
-  elif settings.condition == 'tag':
+  if settings.condition == 'tag':
     tag = draw_components(tag_key, genres)
-    genres = genres & jax.nn.one_hot(tag, genres.shape[-1], dtype=bool)
+    genres = genres & jax.nn.one_hot(tag, num_components, dtype=bool)
   return tokens, genres
 
 
@@ -182,7 +191,7 @@ def _train_critic(model, settings, state, posterior, genres, condition, key):
       )
 
     grads, metrics = jax.grad(loss, has_aux=True)(params)
-    metrics['critic_gradient_norm'] = optax.global_norm(grads)
+    metrics['critic_gradient_norm'] = optax.tree.norm(grads)
     carry = _descend(
       settings.critic_optimizer, learning_rate, grads, optimizer, params
     )
@@ -215,7 +224,7 @@ def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
   def step(state, batch):
     key = jax.random.fold_in(state.key, state.step)
     visit_key, critic_key, posterior_key = jax.random.split(key, 3)
-    tokens, genres = _augment(model, settings, visit_key, batch)
+    tokens, genres = augment(model, settings, visit_key, batch)
     condition = jnp.float32(genres) * (settings.condition != 'none')
     autoencoder = {name: state.params[name] for name in ('encoder', 'decoder')}
 
@@ -254,8 +263,8 @@ def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
       'reconstruction': reconstruction,
       'beta': beta,
       'learning_rate': learning_rate,
-      'encoder_gradient_norm': optax.global_norm(grads['encoder']),
-      'decoder_gradient_norm': optax.global_norm(grads['decoder']),
+      'encoder_gradient_norm': optax.tree.norm(grads['encoder']),
+      'decoder_gradient_norm': optax.tree.norm(grads['decoder']),
     }
     metrics |= {f'accuracy/{t}': correct[i] for i, t in enumerate(TRACKS)}
     state = state.replace(

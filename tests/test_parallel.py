@@ -1,0 +1,75 @@
+"""Eight devices against one."""
+
+import jax
+import numpy as np
+import pytest
+from jax.sharding import AxisType
+
+from musae_jax import models, parallel, priors, training
+
+BATCH, NUM_STEPS, LATENT, WIDTH = 16, 4, 4, 8
+
+
+@pytest.fixture(scope='module')
+def model():
+  return models.MusAE(
+    encoder=models.Encoder(LATENT, WIDTH, depth=1),
+    decoder=models.Decoder(WIDTH, depth=1),
+    critic=models.Critic(WIDTH),
+    prior=priors.Flower(LATENT, num_components=4),
+  )
+
+
+@pytest.fixture(scope='module')
+def batch():
+  rng = np.random.default_rng(0)
+  shape = (BATCH, NUM_STEPS, 4)
+  return {
+    'phrases': rng.integers(0, 130, shape, dtype=np.uint8),
+    'genres': rng.random((BATCH, 4)) < 0.5,
+  }
+
+
+def test_mesh():
+  assert parallel.make_mesh().shape == {'data': 8}
+  mesh = parallel.make_mesh(2)
+  assert mesh.shape == {'data': 2}
+  assert mesh.axis_types == (AxisType.Auto,)
+
+
+def test_the_batch_is_split_and_the_rest_copied(batch):
+  mesh = parallel.make_mesh(8)
+  phrases = parallel.shard_batch(batch, mesh)['phrases']
+  np.testing.assert_array_equal(phrases, batch['phrases'])
+  shards = phrases.addressable_shards
+  assert {s.data.shape for s in shards} == {(2, NUM_STEPS, 4)}
+  tree = parallel.replicate({'x': np.arange(3), 'key': jax.random.key(0)}, mesh)
+  assert [s.data.shape for s in tree['x'].addressable_shards] == [(3,)] * 8
+  assert tree['key'].is_fully_replicated
+
+
+def test_eight_devices_equal_one(model, batch):
+  settings = training.Settings(
+    beta_interval=1, critic_steps=2, learning_rate=1e-3
+  )
+  results = []
+  for num_devices in (None, 1, 8):
+    state = training.init_state(model, settings, 0, NUM_STEPS)
+    mesh = num_devices and parallel.make_mesh(num_devices)
+    step = training.make_train_step(model, settings, mesh)
+    evaluate = training.make_eval_step(model, mesh)
+    data, mask = batch, np.arange(BATCH) < 13
+    if mesh:
+      state = parallel.replicate(state, mesh)
+      data, mask = parallel.shard_batch((data, mask), mesh)
+    for _ in range(3):
+      state, metrics = step(state, data)
+    sums = evaluate(state.params, data['phrases'], mask)
+    assert len(state.step.devices()) == (num_devices or 1)
+    results.append(jax.device_get((state.params, metrics, sums)))
+  for other in results[1:]:
+    jax.tree.map(
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5),
+      results[0],
+      other,
+    )

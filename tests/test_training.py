@@ -1,0 +1,287 @@
+"""One update, seen from all sides; schedules and counts by hand."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from musae_jax import losses, models, priors, training
+from musae_jax.pianoroll import HOLD, NUM_TOKENS, SILENCE
+
+BATCH, NUM_STEPS, LATENT, WIDTH, GENRES = 8, 4, 4, 16, 4
+# Beta is 0 to begin with, and .5 from here on.
+LATE = 1000
+AUTOENCODER_ONLY = training.Settings(
+  learning_rate=0.005,
+  decay_kind='none',
+  beta_end=0.5,
+  beta_increment=0.5,
+  beta_interval=LATE,
+  critic_steps=2,
+  critic_learning_rate=0.0,
+  transpose=False,
+)
+CRITIC_ONLY = dataclasses.replace(
+  AUTOENCODER_ONLY,
+  learning_rate=0.0,
+  critic_learning_rate=1e-2,
+  critic_steps=10,
+)
+
+
+def make_model(prior=None):
+  return models.MusAE(
+    encoder=models.Encoder(LATENT, WIDTH, depth=1),
+    decoder=models.Decoder(WIDTH, depth=1),
+    critic=models.Critic(WIDTH),
+    prior=prior or priors.Flower(LATENT, num_components=GENRES),
+  )
+
+
+def at(state, step):
+  """A copy, which donation may take, at another update."""
+  return jax.tree.map(jnp.copy, state).replace(step=jnp.int32(step))
+
+
+def changed(before, after):
+  """The names of the networks of which any parameter differs."""
+  differs = lambda a, b: bool((a != b).any())  # noqa: E731
+  return {
+    name
+    for name in before
+    if any(jax.tree.leaves(jax.tree.map(differs, before[name], after[name])))
+  }
+
+
+@pytest.fixture(scope='module')
+def batch():
+  rng = np.random.default_rng(0)
+  shape = (BATCH, NUM_STEPS, 4)
+  genres = np.eye(GENRES, dtype=bool)[rng.integers(GENRES, size=BATCH)]
+  genres[:2] = False
+  return {
+    'phrases': rng.integers(0, NUM_TOKENS, shape, dtype=np.uint8),
+    'genres': genres,
+  }
+
+
+@pytest.fixture(scope='module')
+def state():
+  return training.init_state(make_model(), AUTOENCODER_ONLY, 0, NUM_STEPS)
+
+
+@pytest.fixture(scope='module')
+def autoencoder_step():
+  return training.make_train_step(make_model(), AUTOENCODER_ONLY)
+
+
+@pytest.fixture(scope='module')
+def critic_step():
+  return training.make_train_step(make_model(), CRITIC_ONLY)
+
+
+def test_each_phase_moves_its_own_networks_only(
+  state, batch, autoencoder_step, critic_step
+):
+  after, _ = autoencoder_step(at(state, LATE), batch)
+  assert changed(state.params, after.params) == {'encoder', 'decoder'}
+  after, _ = critic_step(at(state, LATE), batch)
+  assert changed(state.params, after.params) == {'critic'}
+
+
+def test_the_encoder_climbs_the_score_and_nothing_else_of_the_critics(
+  state, batch, autoencoder_step
+):
+  """Adam's first step by hand, past a decoder that ignores z."""
+  model = make_model()
+  params = at(state, LATE).params
+  params['decoder'] = jax.tree.map(jnp.zeros_like, params['decoder'])
+  key = jax.random.fold_in(state.key, LATE)
+  posterior_key = jax.random.split(key, 3)[2]
+
+  def minus_score(encoder):
+    posterior = model.encode({'encoder': encoder}, batch['phrases'])
+    z = posterior.sample(posterior_key)
+    condition = jnp.float32(batch['genres'])
+    return -0.5 * model.score(params, z, condition).mean()
+
+  grads = jax.jit(jax.grad(minus_score))(params['encoder'])
+  adam = optax.adam(AUTOENCODER_ONLY.learning_rate)
+  expected = optax.apply_updates(
+    params['encoder'], adam.update(grads, adam.init(grads))[0]
+  )
+  norm = optax.tree.norm(grads)
+  after, metrics = autoencoder_step(
+    at(state.replace(params=params), LATE), batch
+  )
+  np.testing.assert_allclose(metrics['encoder_gradient_norm'], norm, rtol=1e-4)
+  # Adam divides by |gradient|: where that is next to 0, rounding decides.
+  jax.tree.map(
+    lambda a, e, g: np.testing.assert_allclose(
+      np.where(abs(g) > 1e-5, a, 0), np.where(abs(g) > 1e-5, e, 0), atol=1e-4
+    ),
+    after.params['encoder'],
+    expected,
+    grads,
+  )
+
+
+def test_beta_weighs_the_score(state, batch, autoencoder_step):
+  _, early = autoencoder_step(at(state, 0), batch)
+  assert early['beta'] == 0
+  assert early['loss'] == early['reconstruction']
+  _, late = autoencoder_step(at(state, LATE), batch)
+  assert late['beta'] == 0.5
+  assert late['loss'] != late['reconstruction']
+
+
+def test_same_state_same_result_and_each_update_draws_anew(
+  state, batch, critic_step
+):
+  first, metrics = critic_step(at(state, 0), batch)
+  _, again = critic_step(at(state, 0), batch)
+  jax.tree.map(np.testing.assert_array_equal, metrics, again)
+  assert first.step == 1
+  # The autoencoder stands still here, so that only its noise can differ.
+  _, later = critic_step(at(state, 1), batch)
+  assert later['reconstruction'] != metrics['reconstruction']
+
+
+def test_critic_learns_to_tell_codes_from_the_prior(state, batch, critic_step):
+  state = at(state, 0)
+  # Codes far from the flower, so that there is something to tell.
+  state.params['encoder']['params']['mean']['bias'] += 3
+  estimates = []
+  for _ in range(20):
+    state, metrics = critic_step(state, batch)
+    estimates.append(float(metrics['critic_estimate']))
+  assert estimates[-1] > max(2.0, estimates[0])
+  assert metrics['penalty'] < 0.5
+
+
+def test_overfits_one_batch(state, batch, autoencoder_step):
+  phrases = np.full_like(batch['phrases'], HOLD)
+  phrases[:4, 0], phrases[4:, 0] = (36, 40, 60, 72), (38, 43, 64, SILENCE)
+  state = at(state, 0)
+  for _ in range(700):
+    state, metrics = autoencoder_step(state, batch | {'phrases': phrases})
+  assert metrics['beta'] == 0
+  assert metrics['reconstruction'] < 0.2
+  assert min(v for k, v in metrics.items() if 'accuracy' in k) > 0.95
+
+
+def augment(settings, batch, model=None):
+  key = jax.random.key(0)
+  return training.augment(model or make_model(), settings, key, batch)
+
+
+def test_a_tag_is_one_of_the_set_and_no_tag_stays_none(batch):
+  genres = np.zeros((4000, GENRES), bool)
+  genres[1000:, [0, 2]] = True
+  batch = {
+    'phrases': np.zeros((4000, 1, 4), np.uint8),
+    'genres': jnp.asarray(genres),
+  }
+  for condition in ('set', 'none'):
+    settings = training.Settings(condition=condition)
+    np.testing.assert_array_equal(augment(settings, batch)[1], genres)
+  _, tag = augment(training.Settings(condition='tag'), batch)
+  assert not tag[:1000].any()
+  np.testing.assert_array_equal(tag[1000:].sum(-1), 1)
+  np.testing.assert_allclose(tag[1000:].mean(0), [0.5, 0, 0.5, 0], atol=0.05)
+
+
+def test_transposes_by_the_papers_interval():
+  batch = {
+    'phrases': jnp.full((2000, 1, 4), 60, jnp.uint8),
+    'genres': jnp.zeros((2000, GENRES), bool),
+  }
+  tokens, _ = augment(training.Settings(), batch)
+  moved = np.asarray(tokens[:, 0, :], int) - 60
+  assert not moved[:, 0].any()  # drums
+  np.testing.assert_array_equal(moved[:, 1], moved[:, 3])
+  assert set(moved[:, 1]) == set(range(-5, 7))
+  still, _ = augment(training.Settings(transpose=False), batch)
+  np.testing.assert_array_equal(still, batch['phrases'])
+
+
+@pytest.mark.parametrize(
+  ('changes', 'step', 'expected'),
+  [
+    ({}, 0, 1.0),
+    ({}, 10_000, 0.5),
+    ({'decay_kind': 'exponential'}, 10_000, 0.9999**10_000),
+    ({'decay_kind': 'none'}, 10_000, 1.0),
+    ({'decay_kind': 'none', 'warmup_steps': 4}, 0, 0.25),
+    ({'decay_kind': 'none', 'warmup_steps': 4}, 9, 1.0),
+  ],
+)
+def test_decay_by_hand(changes, step, expected):
+  decay = training.Settings(**changes).decay(jnp.int32(step))
+  assert float(decay) == pytest.approx(expected, rel=1e-3)
+
+
+def test_beta_by_hand():
+  steps = jnp.array([0, 9_999, 10_000, 25_000, 100_000, 999_999])
+  expected = [0, 0, 0.1, 0.2, 1, 1]
+  np.testing.assert_allclose(training.Settings().beta(steps), expected)
+  capped = training.Settings(beta_end=0.15).beta(steps)
+  np.testing.assert_allclose(capped, [0, 0, 0.1, 0.15, 0.15, 0.15])
+
+
+@pytest.mark.parametrize('field', ['decay_kind', 'condition'])
+def test_an_unknown_name_is_named(field):
+  with pytest.raises(ValueError, match=f"{field} is 'x', expected one of"):
+    training.Settings(**{field: 'x'})
+
+
+class Parrot:
+  """A model that says the same whatever it hears."""
+
+  def __init__(self, answer):
+    self.logits = 10 * jax.nn.one_hot(answer, NUM_TOKENS)
+
+  def encode(self, params, phrases):
+    return models.Posterior(jnp.zeros(len(phrases)), jnp.nan)
+
+  def decode(self, params, z, num_steps):
+    return jnp.broadcast_to(self.logits, (len(z), *self.logits.shape))
+
+
+def test_evaluation_counts_by_hand():
+  # Per track: one onset found, one at the wrong pitch and one invented, ...
+  answer = np.array(
+    [
+      [36, 40, 60, SILENCE],
+      [38, HOLD, 62, SILENCE],
+      [SILENCE, 43, HOLD, 70],
+    ]
+  )
+  phrase = np.array(
+    [
+      [36, 40, 60, SILENCE],
+      [40, HOLD, HOLD, SILENCE],
+      [SILENCE, 45, 64, HOLD],
+    ],
+    np.uint8,
+  )
+  step = training.make_eval_step(Parrot(answer))
+  sums = step({}, np.stack([phrase, phrase, phrase]), np.array([1, 1, 0], bool))
+  cost = losses.cross_entropy(Parrot(answer).logits, phrase).sum(0)
+  expected = {
+    'timesteps': [3, 3, 3, 3],
+    'correct': [2, 2, 1, 2],
+    'attacks': [2, 2, 2, 0],
+    'attacks_correct': [1, 1, 1, 0],
+    'onset_tp': [1, 1, 1, 0],
+    'onset_fp': [1, 1, 1, 1],
+    'onset_fn': [1, 1, 1, 0],
+    'cross_entropy': cost,
+  }
+  assert set(sums) == set(expected)
+  for name, value in expected.items():
+    np.testing.assert_allclose(sums[name], 2 * np.array(value), rtol=1e-6)
+    assert (sums[name].dtype == jnp.int32) == (name != 'cross_entropy')
