@@ -8,6 +8,7 @@ goes on.
 import collections
 import concurrent.futures
 import multiprocessing
+import pathlib
 import resource
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -32,7 +33,13 @@ class Failure(NamedTuple):
 
 
 def _limit_memory(mebibytes: int) -> None:
-  limit = mebibytes << 20
+  """Limits this process to so much more memory than it has now.
+
+  A spawned worker has imported the main module, which may be a large program.
+  """
+  statm = pathlib.Path('/proc/self/statm')  # elsewhere than on Linux: none
+  pages = int(statm.read_text().split()[5]) if statm.exists() else 0
+  limit = (mebibytes << 20) + pages * resource.getpagesize()
   _, most = resource.getrlimit(resource.RLIMIT_DATA)
   if most != resource.RLIM_INFINITY:
     limit = min(limit, most)
