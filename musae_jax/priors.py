@@ -148,16 +148,16 @@ class SwissRoll:
   num_points: int = 64
 
   def _spiral(self, u):
+    xp = u.__array_namespace__()
     s = u**0.5
-    angle = 2 * jnp.pi * self.turns * s
-    return jnp.stack([s * jnp.cos(angle), s * jnp.sin(angle)], -1)
+    angle = 2 * np.pi * self.turns * s
+    return xp.stack([s * xp.cos(angle), s * xp.sin(angle)], -1)
 
   @property
   def _points(self) -> Float[np.ndarray, 'k n 2']:
     shape = (self.num_components, self.num_points)
     u = (np.arange(np.prod(shape)) + 0.5) / np.prod(shape)
-    with jax.ensure_compile_time_eval():
-      return np.asarray(self._spiral(u.astype(np.float32))).reshape(*shape, 2)
+    return self._spiral(u).reshape(*shape, 2).astype(np.float32)
 
   @property
   def std(self) -> Float[np.ndarray, 'd']:

@@ -23,7 +23,7 @@ from musae_jax.models import MusAE
 from musae_jax.pianoroll import NUM_PITCHES, TRACKS, transpose
 from musae_jax.priors import draw_components
 
-# Of lr, and of the critic's: a factor at update t, `rate` from the settings.
+# The factor of both learning rates at update t.
 DECAYS = {
   # "An exponential decay rate of 1e-4" (section 4.1) is Keras's `decay`.
   'inverse_time': lambda rate, t: 1 / (1 + rate * t),
@@ -50,9 +50,9 @@ class Settings:
     critic_learning_rate: decays like the other.
     critic_betas: of its Adam; paper: (.9, .999), Keras's default.
     penalty_weight: lambda of eq. 6; 10 as in Gulrajani et al. 2017.
-    condition: what the critic sees of a phrase's genres: its 'set', the 'tag'
-      drawn at this visit, or 'none', the paper's wording. The prior is drawn
-      from one of the phrase's petals in each case.
+    condition: what the critic sees of a phrase's genres: their 'set', the
+      'tag' drawn at this visit (as in the authors' code), or 'none' (as in the
+      paper's text). In each case the prior's draws come from its petals.
     transpose: move each phrase by -5 to 6 semitones, drawn at each visit.
   """
 
