@@ -80,7 +80,12 @@ class Checkpoints:
     return self
 
   def __exit__(self, *unused):
-    self._manager.close()
+    try:
+      self._manager.close()
+    except Exception as error:
+      raise CheckpointError(
+        f'{self.folder}: the last save failed: {_line(error)}'
+      ) from error
 
   def steps(self) -> list[int]:
     """Returns the steps that there are checkpoints of, in order."""

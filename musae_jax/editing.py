@@ -39,12 +39,10 @@ class Instrument:
     """The code of each phrase: its posterior's mean, in the prior's axes."""
     return _in_batches(self._encode, tokens)
 
-  def decode(
-    self, z: Float[np.ndarray, 'n d']
-  ) -> UInt8[np.ndarray, 'n t 4']:
+  def decode(self, z: Float[np.ndarray, 'n d']) -> UInt8[np.ndarray, 'n t 4']:
     """The most likely phrase of each code, without holds of nothing."""
     tokens = _in_batches(self._decode, z)
-    return np.array([canonical(phrase) for phrase in tokens])
+    return canonical(tokens.swapaxes(0, 1)).swapaxes(0, 1)
 
   def reconstruct(self, song: Song) -> Song:
     """The song through the model, phrase by phrase.

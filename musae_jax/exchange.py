@@ -38,10 +38,13 @@ def to_pypianoroll(song: Song) -> pypianoroll.Multitrack:
 
 def _frames(notes: Notes, num_frames: int):
   roll = np.zeros((num_frames, NUM_PITCHES), np.uint8)
-  for pitch, start, end in zip(*notes):
-    roll[start * _FRAMES_PER_STEP : end * _FRAMES_PER_STEP - 1, pitch] = (
-      _VELOCITY
-    )
+  pitch, start, end = notes
+  length = (end - start) * _FRAMES_PER_STEP - 1
+  before = np.cumsum(length) - length
+  frame = np.arange(length.sum()) + np.repeat(
+    start * _FRAMES_PER_STEP - before, length
+  )
+  roll[frame, np.repeat(pitch, length)] = _VELOCITY
   return roll
 
 

@@ -85,10 +85,12 @@ def sounding(
   return np.where(last < 0, np.uint8(SILENCE), pitch)
 
 
-def canonical(tokens: UInt8[np.ndarray, 't 4']) -> UInt8[np.ndarray, 't 4']:
+def canonical(
+  tokens: UInt8[np.ndarray, 't *n 4'],
+) -> UInt8[np.ndarray, 't *n 4']:
   """The tokens as `encode` writes them: no hold of nothing, none in drums."""
   idle = (tokens == HOLD) & (sounding(tokens) == SILENCE)
-  idle[:, DRUMS] |= tokens[:, DRUMS] == HOLD
+  idle[..., DRUMS] |= tokens[..., DRUMS] == HOLD
   return np.where(idle, np.uint8(SILENCE), tokens)
 
 

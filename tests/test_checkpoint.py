@@ -85,6 +85,16 @@ def test_state_may_be_donated_while_it_is_saved(tmp_path):
   assert float(saved.min()) == float(saved.max()) == 1
 
 
+def test_failed_save_is_an_error_of_one_line(tmp_path):
+  with pytest.raises(checkpoint.CheckpointError) as error:
+    with Checkpoints(tmp_path, keep=3) as checkpoints:
+      (tmp_path / 'checkpoints').rmdir()
+      (tmp_path / 'checkpoints').write_text('no folder')
+      checkpoints.save(1, make_state(1), {}, ABOUT)
+  assert 'checkpoints' in str(error.value)
+  assert '\n' not in str(error.value)
+
+
 def test_only_the_newest_are_kept(tmp_path):
   fill(tmp_path, range(6))
   with Checkpoints(tmp_path) as checkpoints:
