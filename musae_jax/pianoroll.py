@@ -53,11 +53,10 @@ def encode(
   end = np.maximum(end, start + 1)
   if one_shot:
     end = start + 1
-  start, end = np.maximum(start, 0), np.minimum(end, num_steps)
   # Later paint covers: low over high, late over early, long over short.
   order = np.lexsort((end, start, -pitch))
-  order = order[start[order] < end[order]]
-  pitch, start, length = pitch[order], start[order], (end - start)[order]
+  pitch, start = pitch[order], np.maximum(start, 0)[order]
+  length = np.maximum(np.minimum(end, num_steps)[order] - start, 0)
   first = np.cumsum(length) - length
   painted = np.arange(length.sum()) + np.repeat(start - first, length)
   owner = np.full(num_steps, -1)
