@@ -34,7 +34,7 @@ def draw(workdir: str | os.PathLike, data_dir: str | None = None) -> list:
   figures = {
     'curves': plots.curves(writer.read(workdir), _baselines(workdir)),
     'reconstructions': plots.piano_rolls(
-      reconstructions(instrument, validation)
+      reconstructions(instrument, validation), columns=2
     ),
     'codes': codes(instrument, validation),
   }
@@ -57,7 +57,7 @@ def reconstructions(instrument: editing.Instrument, split: data.Split) -> dict:
     where = f'{split.songs[split.song[row]]}, bar {split.bar[row] + 1}'
     rolls[where] = phrase
     right = np.mean(phrase == again)
-    rolls[f'{where}, reconstructed: {right:.1%} of tokens'] = again
+    rolls[f'{where} reconstructed: {right:.0%} right'] = again
   return rolls
 
 

@@ -56,16 +56,19 @@ def piano_roll(
   bars = np.arange(0, num_steps + 1, STEPS_PER_BAR)
   axes.set_xticks(bars, bars // STEPS_PER_BAR + first_bar)
   axes.set_xlim(0, num_steps)
-  pitches = tokens[tokens < NUM_PITCHES]
-  if len(pitches):
-    axes.set_ylim(pitches.min() - 2.0, pitches.max() + 2.0)
   axes.set_ylabel('MIDI pitch')
 
 
-def piano_rolls(rolls: Mapping[str, UInt8[np.ndarray, 't 4']]) -> Figure:
-  """Rolls under each other, in lines of 32 bars at most.
+def piano_rolls(
+  rolls: Mapping[str, UInt8[np.ndarray, 't 4']], columns: int = 1
+) -> Figure:
+  """Rolls under their names, in lines of 32 bars at most, on one scale.
 
   Of a long song the first 128 bars.
+
+  Args:
+    rolls: drawn row by row.
+    columns: rolls side by side.
   """
   line = 32 * STEPS_PER_BAR
   longest = min(max(map(len, rolls.values())), 4 * line)
@@ -75,17 +78,19 @@ def piano_rolls(rolls: Mapping[str, UInt8[np.ndarray, 't 4']]) -> Figure:
     for name, tokens in rolls.items()
     if start < len(tokens)
   ]
-  width = float(np.clip(min(longest, line) / 12, 7, 24))
-  figure = Figure(
-    figsize=(width, 2.7 * len(panels) + 0.6), layout='constrained'
-  )
-  drawn = figure.subplots(len(panels), squeeze=False)[:, 0]
-  for axes, (name, start, tokens) in zip(drawn, panels):
+  rows = -(-len(panels) // columns)
+  width = columns * float(np.clip(min(longest, line) / 12, 6, 24))
+  figure = Figure(figsize=(width, 2.3 * rows + 0.6), layout='constrained')
+  grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+  for axes, (name, start, tokens) in zip(grid.flat, panels):
     piano_roll(axes, tokens, first_bar=1 + start // STEPS_PER_BAR)
     axes.set_title(name, loc='left', fontsize=10)
-  drawn[-1].set_xlabel('bar')
-  handles, labels = drawn[0].get_legend_handles_labels()
+  pitches = [t[t < NUM_PITCHES] for t in rolls.values()]
+  if len(pitches := np.concatenate(pitches)):
+    grid[0, 0].set_ylim(pitches.min() - 2.0, pitches.max() + 2.0)
+  handles, labels = grid[0, 0].get_legend_handles_labels()
   figure.legend(handles, labels, loc='outside upper right', ncols=4, fontsize=9)
+  figure.supxlabel('bar', fontsize=9)
   return figure
 
 
