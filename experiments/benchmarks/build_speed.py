@@ -136,6 +136,7 @@ def table(result: dict) -> str:
   songs, one, all_cores = (result[k] for k in ('songs', 'stages', 'build'))
   total = sum(one['seconds'].values())
   found = sum(one['phrases'].values())
+  by_stage = {f'encode {config}': n for config, n in one['phrases'].items()}
   lines = [
     '| stage, one process | seconds | share | songs/s | phrases/s |',
     '|---|---:|---:|---:|---:|',
@@ -143,7 +144,8 @@ def table(result: dict) -> str:
   for stage, seconds in [*one['seconds'].items(), ('all', total)]:
     lines.append(
       f'| {stage} | {seconds:.2f} | {seconds / total:.0%} '
-      f'| {songs / seconds:,.0f} | {found / seconds:,.0f} |'
+      f'| {songs / seconds:,.0f} '
+      f'| {by_stage.get(stage, found) / seconds:,.0f} |'
     )
   kept = sum(all_cores['phrases'].values())
   lines.append(
