@@ -23,7 +23,7 @@ def get_config():
   config.critic.update(width=128, learning_rate=2e-3)
   config.train.update(
     batch_size=64,
-    num_steps=1_200,
+    num_steps=2_000,
     learning_rate=5e-3,
     learning_rate_decay=2e-3,
     warmup_steps=100,
