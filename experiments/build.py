@@ -4,6 +4,7 @@ A config here is a `ConfigDict`, or the plain dicts that a checkpoint holds.
 """
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -134,3 +135,30 @@ def splits(config: Config) -> Splits:
       f'config.prior.num_components={components} expected as many'
     )
   return found
+
+
+def trained(
+  workdir: str | os.PathLike, data_dir: str | None = None
+) -> tuple[checkpoint.Loaded, Splits]:
+  """Returns a run's newest model, and the data set that it was trained on.
+
+  Args:
+    workdir: the run's folder.
+    data_dir: where the data set lies now; where it lay in training by default.
+
+  Raises:
+    CheckpointError: the folder holds no readable checkpoint.
+    DatasetError: the data set is not there, or has changed.
+  """
+  loaded = checkpoint.load(workdir)
+  where = loaded.config['data']
+  where['dir'] = data_dir or where['dir']
+  opened = splits(loaded.config)
+  found = opened.describe()
+  for field, expected in loaded.dataset.items():
+    if found[field] != expected:
+      raise data.DatasetError(
+        f'{where["dir"]}: {field} of the data set is {found[field]}, '
+        f'but the run was trained on one with {expected}'
+      )
+  return loaded, opened

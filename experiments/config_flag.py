@@ -14,6 +14,7 @@ from ml_collections import ConfigDict
 
 from experiments import configs
 from experiments.configs import base
+from musae_jax import arguments
 
 VARIANTS = ('paper',)
 _PREFIX = '--config.'
@@ -23,22 +24,7 @@ class ConfigError(ValueError):
   """A name, field or value of a config is wrong; one line says which."""
 
 
-class Parser(argparse.ArgumentParser):
-  """An argparse parser that meets a wrong argument with one line."""
-
-  def __init__(self, **kwargs):
-    super().__init__(
-      allow_abbrev=False,
-      formatter_class=argparse.RawDescriptionHelpFormatter,
-      **kwargs,
-    )
-
-  def error(self, message: str):
-    """Exits with status 2 and one line, without argparse's usage text."""
-    self.exit(2, f'{self.prog}: error: {message}\n')
-
-
-class ConfigParser(Parser):
+class ConfigParser(arguments.Parser):
   """A parser with `--config` and `--config.section.field`."""
 
   def __init__(self, **kwargs):

@@ -12,8 +12,15 @@ import os
 import pathlib
 import sys
 
-from experiments import build, config_flag
-from musae_jax import checkpoint, data, evaluation, parallel, training
+from experiments import build
+from musae_jax import (
+  arguments,
+  checkpoint,
+  data,
+  evaluation,
+  parallel,
+  training,
+)
 from musae_jax.pianoroll import STEPS_PER_BAR
 
 
@@ -32,18 +39,8 @@ def evaluate(
   Raises:
     CheckpointError, DatasetError: of one line each.
   """
-  loaded = checkpoint.load(workdir)
+  loaded, splits = build.trained(workdir, data_dir)
   config = loaded.config
-  if data_dir is not None:
-    config['data']['dir'] = data_dir
-  splits = build.splits(config)
-  found = splits.describe()
-  for field, expected in loaded.dataset.items():
-    if found[field] != expected:
-      raise data.DatasetError(
-        f'{config["data"]["dir"]}: {field} of the data set is {found[field]}, '
-        f'but the run was trained on one with {expected}'
-      )
   mesh = parallel.make_mesh()
   batch_size = batch_size or config['train']['batch_size']
   sums = evaluation.evaluate(
@@ -60,7 +57,7 @@ def evaluate(
   return {
     'workdir': str(workdir),
     'step': loaded.step,
-    'dataset': found,
+    'dataset': splits.describe(),
     'figures': evaluation.report(sums, others, num_bars),
   }
 
@@ -87,16 +84,18 @@ def write(report: dict, workdir: str | os.PathLike) -> str:
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
-  parser = config_flag.Parser(
+  parser = arguments.Parser(
     prog='python -m experiments.evaluate', description=__doc__
   )
   add = parser.add_argument
   add('--workdir', required=True, help="the run's folder")
   add('--data_dir', help="the data set's folder; as in training by default")
-  add('--batch_size', type=int, help="phrases of a batch; the run's by default")
+  add(
+    '--batch_size',
+    type=arguments.positive,
+    help="phrases of a batch; the run's by default",
+  )
   args = parser.parse_args(argv)
-  if args.batch_size is not None and args.batch_size < 1:
-    parser.error(f'--batch_size={args.batch_size}: expected at least 1')
   try:
     print(write(evaluate(**vars(args)), args.workdir))
   except (checkpoint.CheckpointError, data.DatasetError, OSError) as error:

@@ -13,8 +13,8 @@ import sys
 import jax
 import numpy as np
 
-from experiments import build, config_flag, writer
-from musae_jax import checkpoint, data, editing, plots, priors
+from experiments import build, writer
+from musae_jax import arguments, checkpoint, data, editing, plots, priors
 
 _NUM_RECONSTRUCTIONS = 4
 _NUM_CODES = 2_000
@@ -26,11 +26,8 @@ def draw(workdir: str | os.PathLike, data_dir: str | None = None) -> list:
   Raises:
     CheckpointError, DatasetError: of one line each.
   """
-  instrument = editing.load(workdir)
-  config = checkpoint.load(workdir).config
-  if data_dir is not None:
-    config['data']['dir'] = data_dir
-  validation = build.splits(config).validation
+  loaded, (_, validation) = build.trained(workdir, data_dir)
+  instrument = editing.Instrument.of(loaded)
   figures = {
     'curves': plots.curves(writer.read(workdir), _baselines(workdir)),
     'reconstructions': plots.piano_rolls(
@@ -93,7 +90,7 @@ def _baselines(workdir) -> dict | None:
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
-  parser = config_flag.Parser(
+  parser = arguments.Parser(
     prog='python -m experiments.figures', description=__doc__
   )
   parser.add_argument('--workdir', required=True, help="the run's folder")

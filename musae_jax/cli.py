@@ -4,11 +4,10 @@ musae inspect IN.mid
 musae reconstruct IN.mid OUT.mid --workdir=DIR
 """
 
-import argparse
 import os
 import sys
 
-from musae_jax import midi, phrases, pianoroll
+from musae_jax import arguments, midi, phrases, pianoroll
 
 
 class UserError(ValueError):
@@ -26,8 +25,8 @@ def main(argv: list[str] | None = None) -> int:
   return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-  parser = argparse.ArgumentParser('musae', description='Music with MusAE.')
+def _parser() -> arguments.Parser:
+  parser = arguments.Parser(prog='musae', description='Music with MusAE.')
   commands = parser.add_subparsers(required=True, metavar='COMMAND')
 
   add = _command(commands, 'inspect', inspect, 'what a model sees in a song')

@@ -28,6 +28,16 @@ class Instrument:
   num_steps: int
   genres: tuple[str, ...] = ()
 
+  @classmethod
+  def of(cls, loaded: checkpoint.Loaded) -> 'Instrument':
+    """The instrument of a checkpoint."""
+    return cls(
+      checkpoint.build_model(loaded.config),
+      loaded.params,
+      loaded.dataset['timesteps'],
+      tuple(loaded.dataset['genres']),
+    )
+
   @property
   def num_bars(self) -> int:
     """Bars of a phrase."""
@@ -91,10 +101,4 @@ def load(workdir: str | os.PathLike) -> Instrument:
   Raises:
     CheckpointError: the folder holds none that can be read.
   """
-  loaded = checkpoint.load(workdir)
-  return Instrument(
-    checkpoint.build_model(loaded.config),
-    loaded.params,
-    loaded.dataset['timesteps'],
-    tuple(loaded.dataset['genres']),
-  )
+  return Instrument.of(checkpoint.load(workdir))

@@ -254,7 +254,7 @@ def test_too_few_songs(corpus, tmp_path, capsys):
   'flags, message',
   [
     (['--config=3bar'], "no config '3bar'; there are 2bar, 16bar"),
-    (['--workers=0'], "'0' is not a positive integer"),
+    (['--workers=0'], "'0' is not a positive whole number"),
   ],
 )
 def test_wrong_flags(tmp_path, capsys, flags, message):

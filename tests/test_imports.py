@@ -16,6 +16,7 @@ ORDER = (
   'phrases',
   'genres',
   'progress',
+  'arguments',
   'data',
   'lstm',
   'priors',

@@ -11,6 +11,8 @@ import pathlib
 import shutil
 import sys
 
+from musae_jax import arguments
+
 CONFIGS = ('2bar', '16bar')
 
 
@@ -24,15 +26,10 @@ def _configs(text: str) -> list[str]:
   return names
 
 
-def _positive(text: str) -> int:
-  if not text.isdecimal() or not int(text):
-    raise argparse.ArgumentTypeError(f'{text!r} is not a positive integer')
-  return int(text)
-
-
-def _parser() -> argparse.ArgumentParser:
-  summary, *_ = __doc__.splitlines()
-  parser = argparse.ArgumentParser('python -m tfds_lakh.build', None, summary)
+def _parser() -> arguments.Parser:
+  parser = arguments.Parser(
+    prog='python -m tfds_lakh.build', description=__doc__
+  )
   add = parser.add_argument
   add('--config', type=_configs, action='extend', metavar='NAME[,NAME]',
       help=f'{" or ".join(CONFIGS)}, or several; all by default')  # fmt: skip
@@ -40,11 +37,13 @@ def _parser() -> argparse.ArgumentParser:
   add('--data_dir', required=True, help='folder that gets the data set')
   add(
     '--num_shards',
-    type=_positive,
+    type=arguments.positive,
     help='files a split; by its size if not given',
   )
   add(
-    '--workers', type=_positive, help='processes that parse; default all cores'
+    '--workers',
+    type=arguments.positive,
+    help='processes that parse; default all cores',
   )
   add('--overwrite', action='store_true', help='build again what is there')
   add('--ring_order', metavar='FILE', help='the genres, one a line, in the '

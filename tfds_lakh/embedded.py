@@ -8,21 +8,17 @@ of these genres lends the song one of its parts. The same seed gives the same
 bytes, and a larger corpus begins with the songs of a smaller one.
 """
 
-import argparse
 import csv
-import functools
 import os
 import pathlib
 import random
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import tqdm
-
-from musae_jax import midi
+from musae_jax import arguments, midi
+from musae_jax.progress import progress
 from tfds_lakh.composer import GENRES, compose
 
 __all__ = ['GENRES', 'compose', 'label', 'write_corpus']
@@ -91,7 +87,7 @@ def write_corpus(
   out_dir: str | os.PathLike,
   num_songs: int,
   seed: int,
-  progress: Callable[[list[Label]], Iterable[Label]] = iter,
+  shown: Callable[[list[Label]], Iterable[Label]] = iter,
 ) -> None:
   """Writes MIDI files and `labels.csv`, the genres spread evenly.
 
@@ -101,7 +97,7 @@ def write_corpus(
     out_dir: a new or empty folder.
     num_songs: at least 1.
     seed: any integer.
-    progress: wraps the labels as their songs are written, such as `tqdm`.
+    shown: wraps the labels as their songs are written, such as `tqdm`.
 
   Raises:
     FileExistsError: `out_dir` is a file or holds something.
@@ -119,7 +115,7 @@ def write_corpus(
   )
   try:
     aside.chmod(0o755)
-    for index, item in enumerate(progress(labels)):
+    for index, item in enumerate(shown(labels)):
       genre, *influences = item.tags.split(';')
       song_seed = random.Random(f'song/{seed}/{index}').getrandbits(32)
       song = compose(genre, song_seed, influences=influences)
@@ -132,39 +128,21 @@ def write_corpus(
     raise
 
 
-class _Parser(argparse.ArgumentParser):
-  def error(self, message: str):
-    self.exit(2, f'{self.prog}: {message}\n')
-
-
-def _positive(text: str) -> int:
-  if not text.isdecimal() or int(text) < 1:
-    raise argparse.ArgumentTypeError(
-      f'expected a positive integer, got {text!r}'
-    )
-  return int(text)
-
-
-def _lines(labels: list[Label], every: int = 64) -> Iterator[Label]:
-  for count, item in enumerate(labels, 1):
-    yield item
-    if count % every == 0 or count == len(labels):
-      print(f'{count}/{len(labels)} songs', flush=True)
-
-
 def main(argv: list[str] | None = None) -> None:
   """The command line; see the module's docstring."""
-  parser = _Parser(
+  parser = arguments.Parser(
     prog='python -m tfds_lakh.embedded', description='Writes a small corpus.'
   )
   parser.add_argument('--out', required=True, help='a new or empty folder')
-  parser.add_argument('--songs', type=_positive, default=320)
+  parser.add_argument('--songs', type=arguments.positive, default=320)
   parser.add_argument('--seed', type=int, default=0)
   args = parser.parse_args(argv)
-  bar = functools.partial(tqdm.tqdm, unit='song')
-  progress = bar if sys.stderr.isatty() else _lines
+
+  def shown(labels):
+    return progress(labels, len(labels), 'compose', 'song')
+
   try:
-    write_corpus(args.out, args.songs, args.seed, progress)
+    write_corpus(args.out, args.songs, args.seed, shown)
   except OSError as error:
     parser.error(str(error))
 

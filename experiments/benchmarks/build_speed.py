@@ -7,7 +7,6 @@ the other in one process, then builds both configs from the sample as the build
 command does, with all cores, and measures memory.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -21,7 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from musae_jax import midi, phrases
+from musae_jax import arguments, midi, phrases
 from tfds_lakh import build, pipeline, sources
 
 NUM_BARS = {'2bar': 2, '16bar': 16}
@@ -161,11 +160,14 @@ def table(result: dict) -> str:
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
-  summary, *_ = __doc__.splitlines()
-  parser = argparse.ArgumentParser(description=summary)
+  parser = arguments.Parser(description=__doc__)
   parser.add_argument('--manual_dir', required=True, help='folder of songs')
-  parser.add_argument('--songs', type=int, default=500, help='sample size')
-  parser.add_argument('--workers', type=int, default=os.cpu_count())
+  parser.add_argument(
+    '--songs', type=arguments.positive, default=500, help='sample size'
+  )
+  parser.add_argument(
+    '--workers', type=arguments.positive, default=os.cpu_count()
+  )
   parser.add_argument('--json', action='store_true', help='print JSON')
   args = parser.parse_args(argv)
   try:

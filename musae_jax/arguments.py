@@ -1,0 +1,29 @@
+"""Arguments of the commands: a wrong one is met with one line."""
+
+import argparse
+
+
+class Parser(argparse.ArgumentParser):
+  """An argparse parser without abbreviations, and with one-line errors."""
+
+  def __init__(self, **kwargs):
+    super().__init__(
+      allow_abbrev=False,
+      formatter_class=argparse.RawDescriptionHelpFormatter,
+      **kwargs,
+    )
+
+  def error(self, message: str):
+    """Exits with status 2 and one line, without argparse's usage text."""
+    self.exit(2, f'{self.prog}: error: {message}\n')
+
+
+def positive(text: str) -> int:
+  """The number that a text says.
+
+  Raises:
+    ArgumentTypeError: it says none above 0.
+  """
+  if not text.isdecimal() or not int(text):
+    raise argparse.ArgumentTypeError(f'{text!r} is not a positive whole number')
+  return int(text)
