@@ -260,7 +260,7 @@ def test_evaluate_writes_the_whole_validation_split(undisturbed, capsys):
 
 @pytest.mark.parametrize(
   ('flag', 'word'),
-  [('--workdir=nowhere', 'nowhere'), ('--batch_size=0', '--batch_size=0')],
+  [('--workdir=nowhere', 'nowhere'), ('--batch_size=0', "--batch_size: '0'")],
 )
 def test_evaluate_refuses_in_one_line(undisturbed, capsys, flag, word):
   try:
