@@ -13,6 +13,7 @@ with these members is a prior too; the model asks for nothing more.
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +26,10 @@ def draw_components(key: Array, genres: Bool[Array, 'b k']) -> Int[Array, 'b']:
   """One of each row's set bits, uniformly; any of all k where none is set."""
   allowed = genres | ~genres.any(-1, keepdims=True)
   return jax.random.categorical(key, jnp.where(allowed, 0.0, -jnp.inf))
+
+
+# The prior itself is a static argument: frozen, so it has a hash.
+_jit = functools.partial(jax.jit, static_argnums=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +49,14 @@ class Gaussian:
     """Mean of the only component."""
     return np.zeros((1, self.dim), np.float32)
 
+  @_jit
   def sample(
     self, key: Array, components: Int[Array, 'b']
   ) -> Float[Array, 'b d']:
     """As many draws as there are `components`, which are all 0."""
     return jax.random.normal(key, (len(components), self.dim))
 
+  @_jit
   def log_prob(
     self, z: Float[Array, 'b d'], component: Int[Array, '*b'] | None = None
   ) -> Float[Array, 'b']:
@@ -96,6 +103,7 @@ class Flower:
     """Mean of each petal (eq. 14)."""
     return np.pad(self._directions, [(0, 0), (0, self.dim - 2)])
 
+  @_jit
   def sample(
     self, key: Array, components: Int[Array, 'b']
   ) -> Float[Array, 'b d']:
@@ -107,6 +115,7 @@ class Flower:
     plane = [radial * cos - x[:, 1] * sin, radial * sin + x[:, 1] * cos]
     return x.at[:, :2].set(jnp.stack(plane, -1))
 
+  @_jit
   def log_prob(
     self, z: Float[Array, 'b d'], component: Int[Array, '*b'] | None = None
   ) -> Float[Array, 'b']:
@@ -171,6 +180,7 @@ class SwissRoll:
     """Mean of each piece."""
     return np.pad(self._points.mean(1), [(0, 0), (0, self.dim - 2)])
 
+  @_jit
   def sample(
     self, key: Array, components: Int[Array, 'b']
   ) -> Float[Array, 'b d']:
@@ -181,6 +191,7 @@ class SwissRoll:
     spiral = self._spiral((components + u) / self.num_components)
     return (noise * self.variance**0.5).at[:, :2].add(spiral)
 
+  @_jit
   def log_prob(
     self, z: Float[Array, 'b d'], component: Int[Array, '*b'] | None = None
   ) -> Float[Array, 'b']:
