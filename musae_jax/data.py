@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import re
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -25,6 +26,10 @@ _BLOCK = 512
 
 class DatasetError(ValueError):
   """A data set is missing, unreadable or too small; one line says which."""
+
+
+class MissingDataset(DatasetError):
+  """There is no data set of that name in the folder."""
 
 
 class StoredPhrases:
@@ -149,10 +154,12 @@ def load(
     split: the split's name.
     in_memory: 'true', 'false', or 'auto': whether the phrases take less than
       a third of the machine's memory (loading holds them twice for a moment).
-    built_by: the command to name where the data set is missing.
+    built_by: the command to name where the data set is missing; {config} and
+      {dir} in it stand for the configuration and `data_dir`.
 
   Raises:
-    DatasetError: it has not been built, or cannot be read.
+    MissingDataset: it has not been built.
+    DatasetError: it cannot be read.
   """
   # TFDS takes a second to import, which `musae --help` need not wait for.
   import tensorflow_datasets as tfds
@@ -289,12 +296,15 @@ def _directory(
   """Returns the folder of a data set's newest version."""
   parent = pathlib.Path(data_dir) / name
   versions = {
-    tuple(int(n) for n in path.parent.name.split('.')): path.parent
-    for path in parent.glob('[0-9]*.[0-9]*.[0-9]*/dataset_info.json')
+    tuple(map(int, path.parent.name.split('.'))): path.parent
+    for path in parent.glob('*/dataset_info.json')
+    # Not '1.0.0.incompleteAB12', which TFDS leaves when it is interrupted.
+    if re.fullmatch(r'\d+\.\d+\.\d+', path.parent.name)
   }
   if not versions:
-    command = built_by.format(config=parent.name, dir=data_dir)
-    raise DatasetError(
+    command = built_by.replace('{config}', parent.name)
+    command = command.replace('{dir}', str(data_dir))
+    raise MissingDataset(
       f'no data set {name} in {data_dir}; build it with: {command}'
     )
   return versions[max(versions)]

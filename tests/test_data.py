@@ -113,6 +113,14 @@ def test_missing_data_set_names_its_command(tmp_path):
   assert '\n' not in str(error.value)
 
 
+def test_command_may_hold_other_braces(tmp_path):
+  built_by = 'build {x} {} { --config={config} --data_dir={dir}'
+  with pytest.raises(data.MissingDataset) as error:
+    data.load('lakh/2bar', tmp_path, 'train', built_by=built_by)
+  expected = f'build {{x}} {{}} {{ --config=2bar --data_dir={tmp_path}'
+  assert str(error.value).endswith(expected)
+
+
 def test_unreadable_data_set_is_one_line(tiny_data, tmp_path):
   folder = tmp_path / NAME / '1.0.0'
   folder.mkdir(parents=True)
@@ -126,11 +134,12 @@ def test_unreadable_data_set_is_one_line(tiny_data, tmp_path):
 
 
 def test_newest_version_is_read(tmp_path):
-  for version in ('1.9.0', '1.10.0', '1.2.0'):
+  others = ('2.0.0.incompleteAB12', '2.0.0-old', '2.0', 'x')
+  for version in ('1.9.0', '1.10.0', '1.2.0', *others):
     folder = tmp_path / NAME / version
     folder.mkdir(parents=True)
     (folder / 'dataset_info.json').write_text('{')
-  with pytest.raises(data.DatasetError, match=r'1\.10\.0'):
+  with pytest.raises(data.DatasetError, match=r'/1\.10\.0: '):
     data.load(NAME, tmp_path, 'train')
 
 
