@@ -127,7 +127,7 @@ def _loop(
       pending.append(metrics)
       last = step == config.num_steps
       if last or step % config.log_every == 0:
-        means = _means(pending, step)
+        means = _means(pending, step, checkpoints.steps())
         pending = []
         log.write(step, 'train', means)
         accuracy = np.mean([means[f'accuracy/{t}'] for t in TRACKS])
@@ -142,16 +142,28 @@ def _loop(
         checkpoints.save(step, state, batches.get_state(), run.about)
 
 
-def _means(pending: list[dict], step: int) -> dict[str, float]:
-  """Returns the mean of each metric over the steps since the last line."""
+def _means(
+  pending: list[dict], step: int, saved: list[int]
+) -> dict[str, float]:
+  """Returns the mean of each metric over the steps since the last line.
+
+  Args:
+    pending: each step's metrics.
+    step: the last of them.
+    saved: the steps that there are checkpoints of.
+
+  Raises:
+    RunError: one is not finite, so that neither is the state.
+  """
   found = jax.device_get(pending)
   means = {k: float(np.mean([m[k] for m in found])) for k in found[0]}
-  if not math.isfinite(means['loss']):
-    raise RunError(
-      f'the loss became {means["loss"]} within the {len(found)} steps before '
-      f'{step}; the last checkpoint is from before. A lower '
-      'config.train.learning_rate may help'
-    )
+  for name, mean in means.items():
+    if not math.isfinite(mean):
+      kept = f'the last is of step {saved[-1]}' if saved else 'there is none'
+      raise RunError(
+        f'{name} became {mean} by step {step}, of which no checkpoint is '
+        f'saved ({kept}); a lower config.train.learning_rate may help'
+      )
   return means
 
 

@@ -230,7 +230,8 @@ def load(workdir: str | os.PathLike) -> Loaded:
   """Returns the newest trained model in a run's folder.
 
   Raises:
-    CheckpointError: the folder holds no checkpoint that can be read.
+    CheckpointError: the folder holds no checkpoint that can be read, or the
+      newest one's parameters are not finite.
   """
   if not (pathlib.Path(workdir) / FOLDER).is_dir():
     raise CheckpointError(
@@ -238,6 +239,11 @@ def load(workdir: str | os.PathLike) -> Loaded:
     )
   with Checkpoints(workdir) as checkpoints:
     step, params, run = checkpoints.load_params()
+  if not all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(params)):
+    raise CheckpointError(
+      f'{workdir}: step {step} has parameters that are not finite; expected '
+      'those of a run that did not diverge'
+    )
   return Loaded(run['config'], params, step, run['dataset'])
 
 

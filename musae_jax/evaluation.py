@@ -74,11 +74,12 @@ def scores(sums: Sums) -> dict[str, Float[np.ndarray, 'tracks']]:
     with np.errstate(invalid='ignore'):
       return np.asarray(part) / np.asarray(whole)
 
-  found = 2 * sums['onset_tp']
+  found = sums['attacks_correct']
+  claimed = found + sums['onset_fp']
   result = {
     'accuracy': share(sums['correct'], sums['timesteps']),
-    'attack_accuracy': share(sums['attacks_correct'], sums['attacks']),
-    'onset_f1': share(found, found + sums['onset_fp'] + sums['onset_fn']),
+    'attack_accuracy': share(found, sums['attacks']),
+    'onset_f1': share(2 * found, sums['attacks'] + claimed),
   }
   if 'cross_entropy' in sums:
     result['cross_entropy'] = share(sums['cross_entropy'], sums['timesteps'])
@@ -112,16 +113,12 @@ def constant_sums(
   right = right[..., 0]
   claimed = prediction < NUM_PITCHES
   size = counts.sum(-1)
-  attacks = counts[..., :NUM_PITCHES].sum(-1)
-  found = np.where(claimed, right, 0)
   sums = {
     'timesteps': size,
     'correct': right,
-    'attacks': attacks,
-    'attacks_correct': found,
-    'onset_tp': found,
+    'attacks': counts[..., :NUM_PITCHES].sum(-1),
+    'attacks_correct': np.where(claimed, right, 0),
     'onset_fp': np.where(claimed, size - right, 0),
-    'onset_fn': attacks - found,
   }
   return {name: value.sum(0) for name, value in sums.items()}
 

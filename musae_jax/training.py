@@ -267,9 +267,12 @@ def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
       'decoder_gradient_norm': optax.tree.norm(grads['decoder']),
     }
     metrics |= {f'accuracy/{t}': correct[i] for i, t in enumerate(TRACKS)}
+    params = {**autoencoder, 'critic': critic}
+    # Of what the update leaves: the loss is of what it found.
+    metrics['parameter_norm'] = optax.tree.norm(params)
     state = state.replace(
       step=state.step + 1,
-      params={**autoencoder, 'critic': critic},
+      params=params,
       optimizer=optimizer,
       critic_optimizer=critic_optimizer,
     )
@@ -308,9 +311,7 @@ def make_eval_step(model: MusAE, mesh: Mesh | None = None):
       'correct': correct,
       'attacks': attack,
       'attacks_correct': attack & correct,
-      'onset_tp': attack & correct,
       'onset_fp': claimed & ~correct,
-      'onset_fn': attack & ~correct,
       'cross_entropy': losses.cross_entropy(logits, phrases),
     }
     return jax.tree.map(

@@ -172,6 +172,16 @@ def test_load_returns_what_the_command_needs(tmp_path):
   assert same(params, make_state(2)['params'])
 
 
+def test_load_refuses_parameters_that_are_not_finite(tmp_path):
+  fill(tmp_path)
+  state = make_state(3)
+  state['params']['b'] *= jnp.nan
+  with Checkpoints(tmp_path, keep=3) as checkpoints:
+    checkpoints.save(3, state, {}, ABOUT)
+  with pytest.raises(checkpoint.CheckpointError, match='step 3 .*not finite'):
+    checkpoint.load(tmp_path)
+
+
 def test_load_of_no_run_says_what_was_expected(tmp_path):
   with pytest.raises(checkpoint.CheckpointError, match='--workdir'):
     checkpoint.load(tmp_path)

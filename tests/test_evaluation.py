@@ -28,9 +28,7 @@ def count(target, predicted, mask=None):
     'correct': right,
     'attacks': attack,
     'attacks_correct': attack & right,
-    'onset_tp': attack & right,
     'onset_fp': claimed & ~right,
-    'onset_fn': attack & ~right,
   }
   return {
     k: (v & mask[:, None, None]).sum((0, 1), dtype=np.int32)

@@ -233,11 +233,32 @@ def test_one_process_a_folder(tmp_path):
     pass
 
 
-def test_infinite_loss_stops_the_run():
+def test_what_is_not_finite_stops_the_run():
   found = [{'loss': np.float32(1)}, {'loss': np.float32(math.inf)}]
-  assert train._means(found[:1], 2) == {'loss': 1.0}
-  with pytest.raises(train.RunError, match='loss became inf'):
-    train._means(found, 2)
+  assert train._means(found[:1], 2, []) == {'loss': 1.0}
+  with pytest.raises(train.RunError, match='loss became inf by .*there is non'):
+    train._means(found, 2, [])
+  with pytest.raises(train.RunError, match='the last is of step 4'):
+    train._means(found, 6, [2, 4])
+
+
+def test_state_that_is_not_finite_is_not_saved(tiny_data, tmp_path, capsys):
+  # The loss of step 1 is finite, what its update leaves is not.
+  status, error = run_main(
+    capsys,
+    *FLAGS,
+    f'--config.data.dir={tiny_data}',
+    f'--workdir={tmp_path}',
+    '--config.train.num_steps=1',
+    '--config.train.warmup_steps=0',
+    '--config.train.learning_rate=3e38',
+  )
+  assert status == 1
+  assert len(error.splitlines()) == 1
+  assert 'parameter_norm became inf by step 1' in error
+  assert 'there is none' in error
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    assert not checkpoints.steps()
 
 
 def test_evaluate_writes_the_whole_validation_split(undisturbed, capsys):
