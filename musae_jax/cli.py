@@ -4,10 +4,19 @@ musae inspect IN.mid
 musae reconstruct IN.mid OUT.mid --workdir=DIR
 """
 
+import argparse
+import itertools
+import math
 import os
 import sys
 
+import numpy as np
+
 from musae_jax import arguments, midi, phrases, pianoroll
+
+_PICTURES = ('.png', '.svg', '.pdf')
+# Windows times combinations of tracks that `inspect` looks at one by one.
+_MAX_WINDOWS = 20_000
 
 
 class UserError(ValueError):
@@ -17,7 +26,11 @@ class UserError(ValueError):
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
   args = _parser().parse_args(argv)
+  # A track's name may have letters that the terminal has not.
+  sys.stdout.reconfigure(errors='replace')
   try:
+    for path in (args.png, getattr(args, 'out', None)):
+      _check_folder(path)
     args.run(args)
   except (UserError, midi.MidiError, OSError) as error:
     print(f'error: {error}', file=sys.stderr)
@@ -31,14 +44,14 @@ def _parser() -> arguments.Parser:
 
   add = _command(commands, 'inspect', inspect, 'what a model sees in a song')
   add('song', metavar='IN.mid')
-  add('--png', metavar='FILE', help='also draw the piano roll')
+  add('--png', type=_picture, metavar='FILE', help='also draw the piano roll')
 
   add = _command(commands, 'reconstruct', reconstruct,
                  'a whole song through a trained model')  # fmt: skip
   add('song', metavar='IN.mid')
   add('out', metavar='OUT.mid')
   add('--workdir', required=True, metavar='DIR', help='of a training run')
-  add('--png', metavar='FILE', help='also draw both piano rolls')
+  add('--png', type=_picture, metavar='FILE', help='also draw both piano rolls')
   return parser
 
 
@@ -47,6 +60,21 @@ def _command(commands, name: str, run, summary: str):
   parser = commands.add_parser(name, help=summary, description=summary)
   parser.set_defaults(run=run)
   return parser.add_argument
+
+
+def _picture(text: str) -> str:
+  if not text.lower().endswith(_PICTURES):
+    raise argparse.ArgumentTypeError(
+      f'{text!r} is no picture; expected a name ending in '
+      + ', '.join(_PICTURES)
+    )
+  return text
+
+
+def _check_folder(path: str | None) -> None:
+  folder = os.path.dirname(path or '') or '.'
+  if not os.path.isdir(folder):
+    raise UserError(f'{path}: there is no folder {folder}')
 
 
 def inspect(args) -> None:
@@ -61,10 +89,12 @@ def inspect(args) -> None:
   for track in sorted(
     song.tracks, key=lambda t: pianoroll.TRACKS.index(t.role)
   ):
+    name = ''.join(c if c.isprintable() else ' ' for c in track.name)
     print(
-      f'{track.role:8} {track.program:7} {len(track.notes.pitch):6}  '
-      f'{track.name}'
+      f'{track.role:8} {track.program:7} {len(track.notes.pitch):6}  {name}'
     )
+  if args.png and not song.num_bars:
+    raise UserError(f'{args.song}: no notes to draw')
   if args.png:
     _draw(args.png, {args.song: phrases.to_tokens(song)})
   try:
@@ -77,21 +107,33 @@ def inspect(args) -> None:
 
 
 def _phrase_count(song: midi.Song, num_bars: int) -> str:
-  """How many phrases of a length pass, and which roles keep the rest out."""
-  passed = len(phrases.extract(song, num_bars).tokens)
-  text = f'{num_bars}-bar phrases: {passed}'
+  """How many phrases of a length a data set would get, and why not more."""
   if song.num_bars < num_bars:
-    return f'{text}; the song has {song.num_bars} bars'
+    return f'{num_bars}-bar phrases: none, the song has {song.num_bars} bars'
   by_role = phrases.windows_by_role(song, num_bars)
   num_windows = song.num_bars - num_bars + 1
-  text += f', all different, from {num_windows} windows'
+  choices = math.prod(map(len, by_role.values()))
+  lines = [f'{num_windows} windows, {choices} combinations of tracks']
+  if num_windows * choices > _MAX_WINDOWS:
+    lines[0] += ', too many to count their phrases'
+  else:
+    num_kept = sum(
+      np.logical_and.reduce([track.kept for track in tracks]).sum()
+      for tracks in itertools.product(*by_role.values())
+    )
+    distinct = len(phrases.extract(song, num_bars).tokens)
+    lines[0] = (
+      f'{distinct} from {lines[0]}: '
+      f'{num_windows * choices - num_kept} fall out for silence, '
+      f'{num_kept - distinct} are repeats'
+    )
   for role, tracks in by_role.items():
-    silent = sum(not any(at) for at in zip(*(w.kept for w in tracks)))
+    silent = sum(not any(at) for at in zip(*(track.kept for track in tracks)))
     if silent:
-      text += (
-        f'\n  {silent} windows fall out: {role} silent for more than a bar'
+      lines.append(
+        f'  {role} silent for more than a bar in {silent} of the windows'
       )
-  return text
+  return f'{num_bars}-bar phrases: ' + '\n'.join(lines)
 
 
 def reconstruct(args) -> None:

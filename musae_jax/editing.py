@@ -67,8 +67,9 @@ class Instrument:
     pieces = phrases.cut(phrases.to_tokens(song), self.num_steps)
     decoded = self.decode(self.encode(pieces.tokens))
     tracks = phrases.fullest(song)
+    joined = phrases.join(pieces._replace(tokens=decoded))
     return phrases.to_song(
-      phrases.join(pieces._replace(tokens=decoded)),
+      joined[: song.num_bars * STEPS_PER_BAR],  # the last piece is filled up
       [track.program for track in tracks],
       song.tempo,
       [track.name or role for track, role in zip(tracks, TRACKS)],

@@ -6,6 +6,7 @@ pretty_midi writes.
 
 import os
 import pathlib
+import stat
 import tempfile
 from typing import NamedTuple
 
@@ -30,20 +31,15 @@ class MidiError(ValueError):
 
   Attributes:
     reason: the kind of fault in a few words, the same for all such files.
+    detail: more of it, or nothing.
   """
 
   def __init__(self, path, reason: str, detail: str = ''):
-    self.reason = reason
+    self.path, self.reason, self.detail = path, reason, detail
     super().__init__(f'{path}: {reason}{detail and f" ({detail})"}')
 
   def __reduce__(self):
-    return _restore_error, (self.args[0], self.reason)
-
-
-def _restore_error(message: str, reason: str) -> MidiError:
-  error = MidiError('', reason)
-  error.args = (message,)
-  return error
+    return MidiError, (self.path, self.reason, self.detail)
 
 
 class Track(NamedTuple):
@@ -81,37 +77,37 @@ class Song(NamedTuple):
 def read(path) -> Song:
   """The song in a MIDI file; tracks without notes are left out.
 
-  The tempo is the one that holds for most ticks (120 bpm where none is set).
+  The tempo is the one that holds for most of the song (120 bpm where none is
+  set). What is not UTF-8 in a track's name is replaced by U+FFFD.
 
   Raises:
     MidiError: unreadable, not MIDI, broken, or unreasonably long or large.
   """
   try:
-    size = os.path.getsize(path)
-    if size > MAX_BYTES:
-      detail = f'{size} bytes, at most {MAX_BYTES} expected'
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+      raise MidiError(path, 'not a file')
+    if status.st_size > MAX_BYTES:
+      detail = f'{status.st_size} bytes, at most {MAX_BYTES} expected'
       raise MidiError(path, 'file too large', detail)
     score = symusic.Score.from_midi(pathlib.Path(path).read_bytes())
   except OSError as error:
     raise MidiError(path, 'cannot be opened', error.strerror) from None
-  except (RuntimeError, ValueError) as error:
-    if isinstance(error, MidiError):
-      raise
+  except RuntimeError as error:
     detail = str(error).removeprefix('MiniMidi: ').splitlines()[0]
     raise MidiError(path, 'not a readable MIDI file', detail) from None
   if score.tpq <= 0:
     raise MidiError(path, 'not a readable MIDI file', 'zero ticks per quarter')
-  if score.end() > MAX_BARS * 4 * score.tpq:
-    bars = score.end() // (4 * score.tpq)
-    detail = f'{bars} bars, at most {MAX_BARS} expected'
-    raise MidiError(path, 'song too long', detail)
-  return Song(
+  song = Song(
     tracks=tuple(_track(t, score.tpq) for t in score.tracks if len(t.notes)),
-    tempo=_prevailing_tempo(score),
     time_signatures=tuple(
       (s.numerator, s.denominator) for s in score.time_signatures
     ),
   )
+  if song.num_bars > MAX_BARS:
+    detail = f'{song.num_bars} bars, at most {MAX_BARS} expected'
+    raise MidiError(path, 'song too long', detail)
+  return song._replace(tempo=_prevailing_tempo(score, song.num_bars))
 
 
 def _track(track, ticks_per_quarter: int) -> Track:
@@ -120,19 +116,17 @@ def _track(track, ticks_per_quarter: int) -> Track:
   end = start + columns['duration']
   start = quantize(start, ticks_per_quarter)
   end = np.maximum(quantize(end, ticks_per_quarter), start + 1)
-  try:
-    name = track.name
-  except UnicodeDecodeError:
-    name = ''
   pitch = columns['pitch'].astype(np.int64)
-  return Track(name, track.program, track.is_drum, Notes(pitch, start, end))
+  notes = Notes(pitch, start, end)
+  return Track(track.name, track.program, track.is_drum, notes)
 
 
-def _prevailing_tempo(score) -> float:
+def _prevailing_tempo(score, num_bars: int) -> float:
   if not len(score.tempos):
     return 120.0
   columns = score.tempos.numpy()
-  ticks = np.append(columns['time'], max(score.end(), columns['time'][-1] + 1))
+  end = num_bars * STEPS_PER_BAR * score.tpq // STEPS_PER_QUARTER
+  ticks = np.minimum(np.append(columns['time'], end), end)
   tempos, which = np.unique(columns['mspq'], return_inverse=True)
   held = np.bincount(which, weights=np.diff(ticks))
   return 60e6 / max(int(tempos[held.argmax()]), 1)

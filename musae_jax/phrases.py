@@ -70,9 +70,9 @@ def check(song: Song) -> None:
   if any(signature != (4, 4) for signature in song.time_signatures):
     raise SongError('time signature other than 4/4')
   roles = by_role(song)
-  for role in TRACKS[:3]:
-    if not roles[role]:
-      raise SongError(f'no {role} track')
+  missing = [role for role in TRACKS[:3] if not roles[role]]
+  if missing:
+    raise SongError(f'no {" and no ".join(missing)} track')
 
 
 def extract(song: Song, num_bars: int) -> Phrases:

@@ -84,6 +84,7 @@ def piano_rolls(
   grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
   for axes, (name, start, tokens) in zip(grid.flat, panels):
     piano_roll(axes, tokens, first_bar=1 + start // STEPS_PER_BAR)
+    axes.set_xlim(0, min(longest, line))
     axes.set_title(name, loc='left', fontsize=10)
   pitches = [t[t < NUM_PITCHES] for t in rolls.values()]
   if len(pitches := np.concatenate(pitches)):

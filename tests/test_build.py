@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -7,13 +8,14 @@ import subprocess
 import sys
 import time
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
 from musae_jax import midi, phrases
 from musae_jax.pianoroll import Notes
-from tfds_lakh import build, lakh_pianoroll, pipeline
+from tfds_lakh import build, pipeline
 
 HOSTILE = pathlib.Path(__file__).parents[2] / 'shared/midi/hostile'
 TAGS = ('rock', 'pop', 'jazz', 'punk', 'funk')
@@ -167,12 +169,12 @@ def test_the_report(built):
   assert report['files']['read'] == 29
   assert report['files']['rejected'] == 3
   assert report['rejected'] == {
-    reason: {'files': 1, 'examples': [f'{example}']}
-    for reason, example in [
-      ('no bass track', 'solo.mid: no bass track'),
+    reason: {'files': 1, 'details': [detail]}
+    for reason, detail in [
+      ('no bass and no guitar track', 'solo.mid: no bass and no guitar track'),
       (
         'not a readable MIDI file',
-        report['rejected']['not a readable MIDI file']['examples'][0],
+        report['rejected']['not a readable MIDI file']['details'][0],
       ),
       (
         'time signature other than 4/4',
@@ -186,7 +188,10 @@ def test_the_report(built):
   assert report['phrases']['kept'] < report['phrases']['found']
   assert report['genres'][0]['songs'] > 0
   table = (folder / 'report.md').read_text()
-  assert '| no bass track | 1 | solo.mid: no bass track |' in table
+  assert (
+    '| no bass and no guitar track | 1 | solo.mid: no bass and no guitar track |'
+    in table
+  )
 
 
 def test_same_files_same_records_with_any_number_of_workers(
@@ -247,7 +252,7 @@ def test_too_few_songs(corpus, tmp_path, capsys):
   assert run_build(few, tmp_path / 'data', '--config=2bar') == 1
   error = capsys.readouterr().err.strip().splitlines()[-1]
   assert error.startswith('error: no song of the')
-  assert 'no bass track: 1 files' in error
+  assert 'no bass and no guitar track: 1 files' in error
 
 
 @pytest.mark.parametrize(
@@ -269,23 +274,78 @@ def test_a_missing_folder(tmp_path, capsys):
   assert 'none: no such folder' in capsys.readouterr().err
 
 
-def test_lakh_is_fetched_without_a_folder(corpus, tmp_path):
-  """The downloads are unpacked folders; nothing is fetched here."""
+def test_lakh_is_fetched_without_a_folder(
+  corpus, tmp_path, capsys, monkeypatch
+):
+  """Nothing is fetched here: the archives are there, unpacked."""
 
-  class Downloads:
-    _manual_dir = None
+  def unpacked(self, urls):
+    for name, url in urls.items():
+      assert url.endswith(f'{name}.tar.gz')
+      (tmp_path / name / name).mkdir(parents=True)
+    for path in corpus.glob('[0-9]*.mid'):
+      place = f'A/B/C/TR{path.stem}'
+      (tmp_path / 'lmd_matched/lmd_matched' / place).mkdir(parents=True)
+      shutil.copy(path, tmp_path / 'lmd_matched/lmd_matched' / place)
+      h5 = tmp_path / 'lmd_matched_h5/lmd_matched_h5' / f'{place}.h5'
+      h5.parent.mkdir(parents=True, exist_ok=True)
+      with h5py.File(h5, 'w') as file:
+        file['metadata/artist_terms'] = np.array([b'rock', b'pop'], 'S256')
+    return {name: tmp_path / name for name in urls}
 
-    def download_and_extract(self, urls):
-      (tmp_path / 'a/lmd_matched/A/B/C/TRX').mkdir(parents=True)
-      shutil.copy(corpus / '00.mid', tmp_path / 'a/lmd_matched/A/B/C/TRX')
-      (tmp_path / 'b/lmd_matched_h5').mkdir(parents=True)
-      assert all(url.endswith(f'{name}.tar.gz') for name, url in urls.items())
-      return {'lmd_matched': tmp_path / 'a', 'lmd_matched_h5': tmp_path / 'b'}
+  monkeypatch.setattr(
+    tfds.download.DownloadManager, 'download_and_extract', unpacked
+  )
+  flags = ['--config=2bar', f'--data_dir={tmp_path / "data"}', '--workers=2']
+  assert build.main(flags) == 0
+  builder, splits = prepared(tmp_path / 'data')
+  assert builder.info.metadata['genres'] == ['pop', 'rock']
+  assert {r['song'][:2] for rs in splits.values() for r in rs} == {b'TR'}
 
-  builder = lakh_pianoroll.LakhPianoroll(config='2bar', data_dir=tmp_path)
-  (file,) = builder._find(Downloads())
-  assert file.song == 'TRX'
-  assert file.features.endswith('lmd_matched_h5/A/B/C/TRX.h5')
+
+def test_one_file_with_an_odd_name_costs_only_itself(corpus, built, tmp_path):
+  folder = tmp_path / 'corpus'
+  shutil.copytree(corpus, folder)
+  odd = os.fsencode(folder) + b'/caf\xe9.mid'
+  shutil.copy(folder / '00.mid', odd)
+  assert run_build(folder, tmp_path, '--config=2bar') == 0
+  assert rows(tmp_path) == rows(built)
+  report = tmp_path / 'lakh_pianoroll/2bar/1.0.0/report.json'
+  assert 'file name is not UTF-8' in json.loads(report.read_text())['rejected']
+
+
+def test_labels_of_files_that_are_not_there_are_named(corpus, tmp_path, capsys):
+  folder = tmp_path / 'corpus'
+  shutil.copytree(corpus, folder)
+  with open(folder / 'labels.csv', 'a') as file:
+    file.write('gone.mid,gone,rock\n')
+  assert run_build(folder, tmp_path, '--config=2bar') == 0
+  assert '1 lines of labels.csv name a file that is not there' in (
+    capsys.readouterr().out
+  )
+
+
+def test_two_builds_at_once(corpus, tmp_path, capsys):
+  with build._alone(tmp_path):
+    assert run_build(corpus, tmp_path) == 1
+  assert 'another build is writing into it' in capsys.readouterr().err
+
+
+def test_what_tfds_refuses_is_one_line(corpus, tmp_path, capsys):
+  assert run_build(corpus, tmp_path, '--config=2bar', '--num_shards=999') == 1
+  lines = capsys.readouterr().err.strip().splitlines()
+  assert lines[-1].startswith('error: ') and '999' in lines[-1]
+  assert not any('Traceback' in line for line in lines)
+
+
+def test_all_phrases_in_both_splits(corpus, tmp_path, capsys):
+  folder = tmp_path / 'copies'
+  folder.mkdir()
+  for i in range(30):
+    shutil.copy(corpus / '00.mid', folder / f'{i}.mid')
+  assert run_build(folder, tmp_path / 'data', '--config=2bar') == 1
+  error = capsys.readouterr().err.strip().splitlines()[-1]
+  assert 'every phrase of the train split is in the validation' in error
 
 
 @pytest.mark.skipif(not HOSTILE.is_dir(), reason='no hostile files here')

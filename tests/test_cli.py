@@ -23,14 +23,16 @@ def test_inspect(song, tmp_path, capsys):
   assert 'bass          34' in said
   assert 'Few keys' in said
   assert '2-bar phrases: ' in said
-  assert '16-bar phrases: 0; the song has 6 bars' in said
+  assert '16-bar phrases: none, the song has 6 bars' in said
   assert picture.read_bytes().startswith(b'\x89PNG')
 
 
 def test_inspect_counts_what_the_data_set_keeps(song, capsys):
   cli.main(['inspect', str(song)])
   expected = len(phrases.extract(midi.read(song), 2).tokens)
-  assert f'2-bar phrases: {expected}, all different' in capsys.readouterr().out
+  assert f'2-bar phrases: {expected} from 5 windows, 2 combinations' in (
+    capsys.readouterr().out
+  )
 
 
 def test_inspect_says_why_windows_fall_out(tmp_path, capsys):
@@ -40,10 +42,29 @@ def test_inspect_says_why_windows_fall_out(tmp_path, capsys):
   tracks = (song.tracks[0], bass._replace(notes=first), *song.tracks[2:])
   midi.write(tmp_path / 'a.mid', song._replace(tracks=tracks))
   cli.main(['inspect', str(tmp_path / 'a.mid')])
-  said = capsys.readouterr().out
-  # The bass sounds for 24 timesteps: only windows 0 and 1 hear it; in window
-  # 1 it is silent for the last 24.
-  assert '7 windows fall out: bass silent for more than a bar' in said
+  # The bass sounds for 24 timesteps: only window 0 hears enough of it.
+  assert 'bass silent for more than a bar in 7 of the windows' in (
+    capsys.readouterr().out
+  )
+
+
+def test_inspect_counts_repeats(tmp_path, capsys):
+  song = compose()
+  beat = phrases.Notes(*np.array([(40, s, s + 2) for s in range(0, 96, 4)]).T)
+  tracks = tuple(track._replace(notes=beat) for track in song.tracks)
+  midi.write(tmp_path / 'a.mid', song._replace(tracks=tracks))
+  cli.main(['inspect', str(tmp_path / 'a.mid')])
+  assert '1 from 5 windows, 2 combinations of tracks: 0 fall out for ' in (
+    said := capsys.readouterr().out
+  )
+  assert '9 are repeats' in said
+
+
+def test_inspect_does_not_count_without_end(tmp_path, capsys, monkeypatch):
+  monkeypatch.setattr(cli, '_MAX_WINDOWS', 9)
+  midi.write(tmp_path / 'a.mid', compose())
+  cli.main(['inspect', str(tmp_path / 'a.mid')])
+  assert 'too many to count' in capsys.readouterr().out
 
 
 def test_inspect_says_what_is_missing(tmp_path, capsys):
@@ -76,6 +97,21 @@ def run(capsys, *args):
   error = capsys.readouterr().err
   assert error.count('\n') == 1
   return status, error
+
+
+@pytest.mark.parametrize('command', ['inspect', 'reconstruct'])
+def test_where_nothing_can_be_written(command, song, tmp_path, capsys):
+  """Found out before the work, and named as the user names it."""
+  flags = ['out.mid', '--workdir=none'] if command == 'reconstruct' else []
+  for name, said in (('a.xyz', 'is no picture'), ('no/a.png', 'no folder')):
+    args = [command, str(song), *flags, f'--png={tmp_path / name}']
+    try:
+      status = cli.main(args)
+    except SystemExit as stopped:
+      status = stopped.code
+    error = capsys.readouterr().err
+    assert status and said in error and name in error
+    assert error.count('\n') == 1
 
 
 def test_errors_are_one_line(song, tmp_path, workdir, capsys):  # noqa: F811

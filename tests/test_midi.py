@@ -1,5 +1,8 @@
+import os
 import pathlib
+import pickle
 
+import mido
 import numpy as np
 import pretty_midi
 import pytest
@@ -184,6 +187,33 @@ def test_a_bad_file_is_one_line_that_names_it(tmp_path, name, content, message):
     midi.read(tmp_path / name)
   assert name in str(error.value)
   assert '\n' not in str(error.value)
+
+
+def test_a_stray_late_event_is_no_long_song(tmp_path):
+  """A tempo that is set a day later counts for nothing."""
+  track = mido.MidiTrack()
+  track.append(mido.MetaMessage('set_tempo', tempo=600_000))
+  track.append(mido.Message('note_on', note=60, velocity=90))
+  track.append(mido.Message('note_off', note=60, time=5))
+  track.append(mido.MetaMessage('set_tempo', tempo=900_000, time=1_000_000))
+  mido.MidiFile(ticks_per_beat=1, tracks=[track]).save(tmp_path / 'a.mid')
+  song = midi.read(tmp_path / 'a.mid')
+  assert song.num_bars == 2
+  assert song.tempo == 100
+
+
+def test_only_files_are_read(tmp_path):
+  os.mkfifo(tmp_path / 'pipe.mid')
+  for name in ('pipe.mid', ''):
+    with pytest.raises(midi.MidiError, match='not a file'):
+      midi.read(tmp_path / name)
+
+
+def test_an_error_survives_a_process(tmp_path):
+  with pytest.raises(midi.MidiError) as error:
+    midi.read(tmp_path / 'none.mid')
+  again = pickle.loads(pickle.dumps(error.value))
+  assert (str(again), again.reason) == (str(error.value), 'cannot be opened')
 
 
 def test_a_missing_file(tmp_path):

@@ -32,24 +32,22 @@ class _Bounded(beam.DoFn):
 
 
 def scan(
-  files: list[sources.File], all_num_bars, scratch, runner, options
+  files: list[sources.File], scratch, runner, options
 ) -> list[pipeline.Scanned]:
   """`pipeline.scan` of every file, as a Beam job of its own.
 
   Args:
     files: to be read by the workers.
-    all_num_bars: lengths of phrases to count.
     scratch: a folder (epath) that the workers and this process share.
     runner: of the Beam pipeline, or None.
     options: of the Beam pipeline, or None.
   """
-  work = functools.partial(pipeline.scan, all_num_bars=all_num_bars)
   with beam.Pipeline(runner=runner, options=options) as job:
     _ = (
       job
       | beam.Create(files)
       | beam.Reshuffle()
-      | beam.ParDo(_Bounded(work, DEFAULT_LIMITS))
+      | beam.ParDo(_Bounded(pipeline.scan, DEFAULT_LIMITS))
       | beam.MapTuple(pipeline.scan_outcome)
       | beam.Map(_to_json)
       | beam.io.WriteToText(str(scratch / 'scan'))

@@ -6,24 +6,32 @@ Without --manual_dir the Lakh archives are fetched and unpacked first.
 """
 
 import argparse
+import contextlib
+import fcntl
+import io
 import os
 import pathlib
 import shutil
 import sys
 
 from musae_jax import arguments
-
-CONFIGS = ('2bar', '16bar')
+from tfds_lakh import pipeline, sources
 
 
 def _configs(text: str) -> list[str]:
   names = text.split(',')
   for name in names:
-    if name not in CONFIGS:
+    if name not in pipeline.NUM_BARS:
       raise argparse.ArgumentTypeError(
-        f'no config {name!r}; there are {", ".join(CONFIGS)}'
+        f'no config {name!r}; there are {", ".join(pipeline.NUM_BARS)}'
       )
   return names
+
+
+def _folder(text: str) -> str:
+  if not text:
+    raise argparse.ArgumentTypeError('empty; expected a folder of MIDI files')
+  return os.path.abspath(text)
 
 
 def _parser() -> arguments.Parser:
@@ -31,9 +39,18 @@ def _parser() -> arguments.Parser:
     prog='python -m tfds_lakh.build', description=__doc__
   )
   add = parser.add_argument
-  add('--config', type=_configs, action='extend', metavar='NAME[,NAME]',
-      help=f'{" or ".join(CONFIGS)}, or several; all by default')  # fmt: skip
-  add('--manual_dir', help='folder of MIDI files; Lakh is fetched without it')
+  add(
+    '--config',
+    type=_configs,
+    action='extend',
+    metavar='NAME[,NAME]',
+    help=f'{" or ".join(pipeline.NUM_BARS)}, or several; all by default',
+  )
+  add(
+    '--manual_dir',
+    type=_folder,
+    help='folder of MIDI files; Lakh is fetched without it',
+  )
   add('--data_dir', required=True, help='folder that gets the data set')
   add(
     '--num_shards',
@@ -56,16 +73,30 @@ def _parser() -> arguments.Parser:
 def main(argv=None) -> int:
   """Builds each config; one line and exit code 1 for what cannot be built."""
   args = _parser().parse_args(argv)
-  # Slow to import, and the pool's workers import this module.
-  from tfds_lakh import pipeline, sources
-
   try:
-    for config in args.config or CONFIGS:
-      print(_build(config, args).joinpath('report.md').read_text())
+    os.makedirs(args.data_dir, exist_ok=True)
+    with _alone(args.data_dir):
+      for config in args.config or pipeline.NUM_BARS:
+        print(_build(config, args).joinpath('report.md').read_text())
   except (sources.SourceError, pipeline.BuildError, OSError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
   return 0
+
+
+@contextlib.contextmanager
+def _alone(folder):
+  """Holds a folder, so that no second build writes into it."""
+  descriptor = os.open(folder, os.O_RDONLY)
+  try:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    yield
+  except BlockingIOError:
+    raise pipeline.BuildError(
+      f'{folder}: another build is writing into it'
+    ) from None
+  finally:
+    os.close(descriptor)
 
 
 def _build(config: str, args) -> pathlib.Path:
@@ -74,60 +105,74 @@ def _build(config: str, args) -> pathlib.Path:
   It is written aside and renamed when whole: what was there stays until then,
   and of a build that was killed nothing is left but a folder to remove.
   """
-  folder = _builder(config, args.data_dir, args).data_path
+  from tfds_lakh.lakh_pianoroll import LakhPianoroll  # slow to import
+
+  place = pathlib.Path(LakhPianoroll.name, config, str(LakhPianoroll.VERSION))
+  folder = pathlib.Path(args.data_dir, place)
   aside = pathlib.Path(args.data_dir, f'.building-{config}')
   before = aside / 'before'
   if before.exists() and not folder.exists():
     before.rename(folder)  # killed between the two renames below
   shutil.rmtree(aside, ignore_errors=True)
-  if folder.exists() and not args.overwrite:
-    print(f'{folder} is there already; --overwrite builds it again')
+  if (folder / 'report.md').exists() and not args.overwrite:
+    print(f'{folder} is there already; --overwrite builds it anew')
     return folder
   try:
-    builder = _builder(config, aside, args)
+    builder = LakhPianoroll(
+      config=config,
+      data_dir=aside,
+      workers=args.workers,
+      ring_order=args.ring_order,
+    )
     _prepare(builder, args)
     folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.exists():
       folder.rename(before)
-    builder.data_path.rename(folder)
+    (aside / place).rename(folder)
   finally:
     shutil.rmtree(aside, ignore_errors=True)
   return folder
 
 
-def _builder(config: str, data_dir, args):
-  from tfds_lakh import lakh_pianoroll
-
-  return lakh_pianoroll.LakhPianoroll(
-    config=config,
-    data_dir=data_dir,
-    workers=args.workers,
-    ring_order=args.ring_order,
-  )
-
-
 def _prepare(builder, args) -> None:
+  """Runs TFDS, whose own messages speak of the folder aside.
+
+  Raises:
+    BuildError: anything that TFDS, Beam or the disk objects to.
+  """
   import tensorflow_datasets as tfds
 
   tfds.disable_progress_bar()  # the builder shows its own
-  builder.download_and_prepare(
-    # Kept, unlike what is aside: Lakh is fetched once.
-    download_dir=None
-    if args.manual_dir
-    else os.path.join(args.data_dir, 'downloads'),
-    download_config=tfds.download.DownloadConfig(
-      manual_dir=args.manual_dir and os.path.abspath(args.manual_dir),
-      num_shards=args.num_shards,
-      beam_options=_beam_options(args.beam_pipeline_options),
-    ),
+  # Kept, unlike what is aside: Lakh is fetched once.
+  downloads = os.path.join(args.data_dir, 'downloads')
+  config = tfds.download.DownloadConfig(
+    manual_dir=args.manual_dir,
+    num_shards=args.num_shards,
+    beam_options=_beam_options(args.beam_pipeline_options),
   )
+  try:
+    with contextlib.redirect_stdout(io.StringIO()):
+      builder.download_and_prepare(
+        download_dir=downloads if args.manual_dir is None else None,
+        download_config=config,
+      )
+  except (sources.SourceError, pipeline.BuildError, OSError):
+    raise
+  except Exception as error:
+    first, *_ = str(error).splitlines() or [type(error).__name__]
+    raise pipeline.BuildError(f'{args.data_dir}: {first}') from error
 
 
 def _beam_options(text: str | None):
   if text is None:
     return None
-  from apache_beam.options import pipeline_options
-
+  try:
+    from apache_beam.options import pipeline_options
+  except ImportError:
+    raise pipeline.BuildError(
+      '--beam_pipeline_options: Apache Beam is not installed; '
+      "pip install 'musae-jax[beam]'"
+    ) from None
   flags = [f'--{option}' for option in text.split(',') if option]
   return pipeline_options.PipelineOptions(flags=flags)
 

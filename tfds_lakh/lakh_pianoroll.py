@@ -18,8 +18,8 @@ from musae_jax.pianoroll import STEPS_PER_BAR, TRACKS
 from musae_jax.progress import progress
 from tfds_lakh import pipeline, report, sources
 from tfds_lakh.bounded import BoundedPool, Limits
+from tfds_lakh.pipeline import NUM_BARS
 
-NUM_BARS = {'2bar': 2, '16bar': 16}
 _LAKH = 'http://hog.ee.columbia.edu/craffel/lmd/'
 # The scan decides which files are used. Extraction does the same work again,
 # so it may take longer before the build, not the file, is given up.
@@ -90,6 +90,7 @@ class LakhPianoroll(tfds.core.GeneratorBasedBuilder):
 
   def _download_and_prepare(self, dl_manager, download_config):
     config = download_config
+    self._folder = config.manual_dir
     self._beam = {}
     if config.beam_runner or config.beam_options:
       self._beam = {
@@ -97,10 +98,11 @@ class LakhPianoroll(tfds.core.GeneratorBasedBuilder):
         'options': config.beam_options,
       }
     super()._download_and_prepare(dl_manager, download_config)
-    report.write(self, self._scanned)
+    report.write(self, self._source, self._scanned)
 
   def _split_generators(self, dl_manager):
-    self._scanned = self._scan(self._find(dl_manager))
+    self._source = self._find(dl_manager)
+    self._scanned = self._scan(self._source.files)
     retained = [scanned for scanned in self._scanned if not scanned.rejected]
     genres = self._genres(retained)
     num_bars = NUM_BARS[self.builder_config.name]
@@ -131,9 +133,14 @@ class LakhPianoroll(tfds.core.GeneratorBasedBuilder):
     with BoundedPool(self._workers, _EXTRACT_LIMITS) as pool:
       label = f'{self.builder_config.name} {split}'
       results = progress(pool.map(work, by_file), len(by_file), label)
+      before = len(seen)
       for file, result in results:
         new = pipeline.unseen(*pipeline.checked(file, result), seen)
         yield from pipeline.records(new, by_file[file], genres)
+    if len(seen) == before:
+      raise pipeline.BuildError(
+        f'every phrase of the {split} split is in the validation split too'
+      )
 
   def _beam_generators(self, splits, genres, num_bars):
     from tfds_lakh import beam_pipeline
@@ -145,9 +152,9 @@ class LakhPianoroll(tfds.core.GeneratorBasedBuilder):
       for split in splits
     }
 
-  def _find(self, dl_manager) -> list[sources.File]:
-    if dl_manager._manual_dir:
-      return sources.find(dl_manager._manual_dir)
+  def _find(self, dl_manager) -> sources.Source:
+    if self._folder is not None:
+      return sources.find(self._folder)
     folders = dl_manager.download_and_extract(
       {
         name: f'{_LAKH}{name}.tar.gz'
@@ -162,9 +169,7 @@ class LakhPianoroll(tfds.core.GeneratorBasedBuilder):
     if self._beam:
       from tfds_lakh import beam_pipeline
 
-      return beam_pipeline.scan(
-        files, tuple(NUM_BARS.values()), self.data_path, **self._beam
-      )
+      return beam_pipeline.scan(files, self.data_path, **self._beam)
     return _scan_in_pool(tuple(files), self._workers)
 
   def _genres(self, retained: list[pipeline.Scanned]) -> list[str]:
@@ -173,8 +178,8 @@ class LakhPianoroll(tfds.core.GeneratorBasedBuilder):
     songs = [by_song[song] for song in sorted(by_song)]
     genres = genres_lib.vocabulary(songs)
     if self._ring_order:
-      lines = pathlib.Path(self._ring_order).read_text().splitlines()
       try:
+        lines = pathlib.Path(self._ring_order).read_text().splitlines()
         return genres_lib.hand_made_order(lines, genres)
       except ValueError as error:
         raise pipeline.BuildError(f'{self._ring_order}: {error}') from None
@@ -184,7 +189,6 @@ class LakhPianoroll(tfds.core.GeneratorBasedBuilder):
 
 @functools.lru_cache(maxsize=1)  # the configs of one command share the scan
 def _scan_in_pool(files: tuple[sources.File, ...], workers: int):
-  work = functools.partial(pipeline.scan, all_num_bars=tuple(NUM_BARS.values()))
   with BoundedPool(workers) as pool:
-    results = progress(pool.map(work, files), len(files), 'scan')
+    results = progress(pool.map(pipeline.scan, files), len(files), 'scan')
     return [pipeline.scan_outcome(*result) for result in results]

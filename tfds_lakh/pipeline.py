@@ -6,7 +6,8 @@ come to the same records.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from musae_jax.genres import multi_hot
 from tfds_lakh import sources
 from tfds_lakh.bounded import Failure
 
+NUM_BARS = {'2bar': 2, '16bar': 16}  # of the data set's configs
 VALIDATION_SHARE = 0.2
 _RECORD_BYTES = 16_384  # of phrases: 128 of 2 bars, 16 of 16 bars
 
@@ -38,31 +40,42 @@ class Scanned(NamedTuple):
   num_phrases: dict[int, int] = {}
 
 
-def scan(file: sources.File, all_num_bars: Iterable[int]) -> Scanned:
+def scan(file: sources.File) -> Scanned:
   """Reads one file and counts its phrases; never raises on a bad file."""
   try:
     song = midi.read(file.full_path)
     phrases.check(song)
     counts = {
       num_bars: len(phrases.extract(song, num_bars).tokens)
-      for num_bars in all_num_bars
+      for num_bars in NUM_BARS.values()
     }
-  except midi.MidiError as error:
-    return Scanned(file, error.reason, str(error))
-  except phrases.SongError as error:
-    return Scanned(file, str(error), f'{file.path}: {error}')
-  try:
+    file.path.encode()
     file = file._replace(tags=sources.tags_of(file), features=None)
+  except midi.MidiError as error:
+    return _rejected(file, error.reason, error.detail)
+  except phrases.SongError as error:
+    return _rejected(file, str(error))
   except sources.TagsError as error:
-    detail = str(error)
-    return Scanned(file, 'tags cannot be read', detail)
+    return _rejected(file, 'tags cannot be read', str(error))
+  except UnicodeEncodeError:
+    return _rejected(file, 'file name is not UTF-8')
+  except MemoryError:
+    raise  # the pool says how much it was
+  except Exception as error:  # unforeseen, and still no more than one file
+    return _rejected(file, f'{type(error).__name__} while reading', str(error))
   return Scanned(file, tempo=song.tempo, num_phrases=counts)
+
+
+def _rejected(file: sources.File, reason: str, detail: str = '') -> Scanned:
+  name = os.fsencode(file.path).decode('utf-8', 'replace')
+  detail = f'{name}: {reason}{detail and f" ({detail})"}'
+  return Scanned(file, reason, detail)
 
 
 def scan_outcome(file: sources.File, result: Scanned | Failure) -> Scanned:
   """What a bounded `scan` came to: a job cut short rejects the file."""
   if isinstance(result, Failure):
-    return Scanned(file, result.reason, f'{file.path}: {result.reason}')
+    return _rejected(file, result.reason)
   return result
 
 

@@ -5,14 +5,13 @@ import json
 
 import numpy as np
 
-_EXAMPLES = 5
 
-
-def summary(builder, scanned) -> dict:
+def summary(builder, source, scanned) -> dict:
   """The report of a data set, counted in what was written.
 
   Args:
     builder: of a prepared `LakhPianoroll`.
+    source: the `sources.Source` that it was built from.
     scanned: every file's `pipeline.Scanned`.
   """
   metadata = builder.info.metadata
@@ -34,6 +33,7 @@ def summary(builder, scanned) -> dict:
       ),
     },
     'rejected': rejected(scanned),
+    'labels_without_file': source.labels_without_file,
     'songs': {
       'retained': len(by_song),
       'without_genre': sum(not tags & set(genres) for tags in by_song.values()),
@@ -55,14 +55,14 @@ def summary(builder, scanned) -> dict:
 
 
 def rejected(scanned) -> dict:
-  """Reason -> number of files and the messages of some, most files first."""
+  """Reason -> number of files and all their messages, most files first."""
   by_reason = collections.defaultdict(list)
   for outcome in scanned:
     if outcome.rejected:
       by_reason[outcome.rejected].append(outcome.detail)
   reasons = sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
   return {
-    reason: {'files': len(details), 'examples': details[:_EXAMPLES]}
+    reason: {'files': len(details), 'details': details}
     for reason, details in reasons
   }
 
@@ -113,16 +113,23 @@ def table(report: dict) -> str:
     lines[-1] += ' |'
   lines += ['', '| rejected because | files | for example |', '|---|---:|---|']
   for reason, found in report['rejected'].items():
-    example = found['examples'][0].replace('|', '\\|')
+    example = found['details'][0].replace('|', '\\|')
     lines.append(f'| {reason} | {found["files"]:,} | {example} |')
+  unmatched = report['labels_without_file']
+  if unmatched:
+    lines += [
+      '',
+      f'{len(unmatched):,} lines of labels.csv name a file that is not there, '
+      f'for example {unmatched[0]}',
+    ]
   lines += ['', '| genre, in ring order | songs | phrases |', '|---|---:|---:|']
   for row in report['genres']:
     lines.append(f'| {row["genre"]} | {row["songs"]:,} | {row["phrases"]:,} |')
   return '\n'.join(lines) + '\n'
 
 
-def write(builder, scanned) -> None:
+def write(builder, source, scanned) -> None:
   """Writes report.json and report.md into the data set's folder."""
-  report = summary(builder, scanned)
+  report = summary(builder, source, scanned)
   (builder.data_path / 'report.json').write_text(json.dumps(report, indent=1))
   (builder.data_path / 'report.md').write_text(table(report))

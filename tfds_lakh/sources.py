@@ -1,20 +1,22 @@
 """Where songs come from: a folder of MIDI files, with or without labels.
 
-Two kinds, found by looking at the folder:
+Two kinds, found by looking at the folder (links to folders are not followed):
   - Lakh as downloaded: `lmd_matched/A/B/C/TR.../<md5>.mid` and, for the tags,
     `lmd_matched_h5/A/B/C/TR....h5`. The song is the Million Song Dataset's
     track: its MIDI versions stay in one split.
-  - any tree of .mid files, with an optional `labels.csv` of columns path, song
-    and tags (separated by `;`). A file that it does not list is a song of its
-    own without tags.
+  - any tree of .mid, .midi or .kar files, with an optional `labels.csv` of
+    columns path, song and tags (separated by `;`). A file that it does not list
+    is a song of its own without tags.
 """
 
 import csv
 import os
 import pathlib
+import posixpath
+import unicodedata
 from typing import NamedTuple
 
-_SUFFIXES = ('.mid', '.midi')
+_SUFFIXES = ('.mid', '.midi', '.kar')
 
 
 class SourceError(ValueError):
@@ -48,8 +50,15 @@ class File(NamedTuple):
     return os.path.join(self.root, self.path)
 
 
-def find(folder) -> list[File]:
-  """The folder's MIDI files, sorted by path.
+class Source(NamedTuple):
+  """MIDI files, sorted by path, and labels of files that are not there."""
+
+  files: list[File]
+  labels_without_file: list[str] = []
+
+
+def find(folder) -> Source:
+  """The folder's MIDI files.
 
   Raises:
     SourceError: no such folder, no MIDI file, a labels.csv that cannot be read.
@@ -57,16 +66,18 @@ def find(folder) -> list[File]:
   folder = pathlib.Path(folder)
   if not folder.is_dir():
     raise SourceError(f'{folder}: no such folder')
+  if folder.name == 'lmd_matched':
+    folder = folder.parent
   if (folder / 'lmd_matched').is_dir():
-    files = lakh(folder / 'lmd_matched', folder / 'lmd_matched_h5')
+    source = lakh(folder / 'lmd_matched', folder / 'lmd_matched_h5')
   else:
-    files = tree(folder)
-  if not files:
+    source = tree(folder)
+  if not source.files:
     raise SourceError(f'{folder}: no .mid file in it, nor below it')
-  return files
+  return source
 
 
-def lakh(matched: pathlib.Path, features: pathlib.Path) -> list[File]:
+def lakh(matched: pathlib.Path, features: pathlib.Path) -> Source:
   """The files of `lmd_matched`, each with its track's h5 file."""
   if not features.is_dir():
     raise SourceError(f'{features}: no such folder; it has the tags of Lakh')
@@ -75,25 +86,36 @@ def lakh(matched: pathlib.Path, features: pathlib.Path) -> list[File]:
     track = path.rsplit('/', 2)[-2]
     h5 = features / f'{path.rsplit("/", 1)[0]}.h5'
     files.append(File(str(matched), path, track, (), str(h5)))
-  return files
+  return Source(files)
 
 
-def tree(folder: pathlib.Path) -> list[File]:
+def tree(folder: pathlib.Path) -> Source:
   """The files below a folder, with what its labels.csv says of them."""
   labels = _read_labels(folder / 'labels.csv')
-  return [
-    File(str(folder), path, *labels.get(path, (path, ())))
+  files = [
+    File(str(folder), path, *labels.pop(_key(path), (path, ())))
     for path in _midi_files(folder)
   ]
+  return Source(files, sorted(labels))
+
+
+def _key(path: str) -> str:
+  """One spelling of a path, however a labels file or a disk spells it."""
+  path = posixpath.normpath(path.strip().replace('\\', '/'))
+  return unicodedata.normalize('NFC', path)
 
 
 def _midi_files(folder: pathlib.Path) -> list[str]:
   return sorted(
     pathlib.Path(parent, name).relative_to(folder).as_posix()
-    for parent, _, names in os.walk(folder)
+    for parent, _, names in os.walk(folder, onerror=_cannot_look)
     for name in names
     if name.lower().endswith(_SUFFIXES)
   )
+
+
+def _cannot_look(error: OSError):
+  raise error
 
 
 def _read_labels(path: pathlib.Path) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -109,14 +131,22 @@ def _read_labels(path: pathlib.Path) -> dict[str, tuple[str, tuple[str, ...]]]:
           f'{path}: no column {" nor ".join(sorted(missing))}; '
           f'expected path, song, tags, found {reader.fieldnames}'
         )
-      return {row['path']: _label(row) for row in reader if row['path']}
+      labels = {}
+      for row in reader:
+        key = _key(row['path'] or '')
+        if key in labels:
+          raise SourceError(
+            f'{path}: line {reader.line_num}: {key} has a line already'
+          )
+        labels[key] = _label(row)
+      return labels
   except (OSError, UnicodeDecodeError, csv.Error) as error:
     raise SourceError(f'{path}: cannot be read as CSV ({error})') from None
 
 
 def _label(row: dict) -> tuple[str, tuple[str, ...]]:
   tags = (tag.strip() for tag in (row['tags'] or '').split(';'))
-  return row.get('song') or row['path'], tuple(filter(None, tags))
+  return row.get('song') or _key(row['path'] or ''), tuple(filter(None, tags))
 
 
 def tags_of(file: File) -> tuple[str, ...]:

@@ -22,8 +22,7 @@ import numpy as np
 
 from musae_jax import arguments, midi, phrases
 from tfds_lakh import build, pipeline, sources
-
-NUM_BARS = {'2bar': 2, '16bar': 16}
+from tfds_lakh.pipeline import NUM_BARS
 
 
 def stages(files: list[sources.File]) -> dict:
@@ -171,7 +170,7 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument('--json', action='store_true', help='print JSON')
   args = parser.parse_args(argv)
   try:
-    files = sources.find(args.manual_dir)
+    files = sources.find(args.manual_dir).files
   except sources.SourceError as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
