@@ -32,6 +32,8 @@ def main(argv: list[str] | None = None) -> int:
     for path in (args.png, getattr(args, 'out', None)):
       _check_folder(path)
     args.run(args)
+  except BrokenPipeError:  # the reader of our output has seen enough
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
   except (UserError, midi.MidiError, OSError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
