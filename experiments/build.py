@@ -53,6 +53,8 @@ class Splits(NamedTuple):
       'genres': list(self.train.genre_names),
       'train_phrases': len(self.train),
       'validation_phrases': len(self.validation),
+      'train_crc32': self.train.crc32,
+      'validation_crc32': self.validation.crc32,
     }
 
 

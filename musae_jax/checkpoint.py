@@ -1,13 +1,15 @@
 """Checkpoints of a run: its whole state, its config, its place in the data.
 
 A checkpoint appears under its name when it is complete, and holds checksums
-of its arrays. One that is cut short or altered is passed over, with a warning,
+of its arrays and of what describes them. One that is cut short or altered is passed over, with a warning,
 for the one before it.
 """
 
 import dataclasses
+import json
 import os
 import pathlib
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -103,7 +105,13 @@ class Checkpoints:
     Raises:
       CheckpointError: this save or the one before it failed.
     """
-    run = {**about, 'position': position, 'checksums': checksums(state)}
+    run = {
+      **about,
+      'step': step,
+      'position': position,
+      'checksums': checksums(state),
+    }
+    run['checksum'] = _checksum(run)
     try:
       self._manager.save(
         step,
@@ -175,7 +183,10 @@ class Checkpoints:
 
   def _read_run(self, step: int) -> dict[str, Any]:
     args = ocp.args.Composite(run=ocp.args.JsonRestore())
-    return self._manager.restore(step, args=args).run
+    run = self._manager.restore(step, args=args).run
+    if run.pop('checksum') != _checksum(run) or run['step'] != step:
+      raise CheckpointError('its description does not match its checksum')
+    return run
 
   def _read_arrays(self, step: int, template, run: dict):
     """Returns the arrays of `template`, which may leave out some."""
@@ -200,6 +211,11 @@ class Checkpoints:
     while target.exists():
       target = target.with_name(f'{target.name}+')
     (self.folder / str(step)).rename(target)
+
+
+def _checksum(description: dict) -> int:
+  """Returns a 32-bit checksum of what can be written as JSON."""
+  return zlib.crc32(json.dumps(description, sort_keys=True).encode())
 
 
 def checksums(tree) -> dict[str, int]:

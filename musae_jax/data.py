@@ -11,6 +11,7 @@ import functools
 import os
 import pathlib
 import re
+import zlib
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ BUILT_BY = 'python -m tfds_lakh.build --config={config} --data_dir={dir}'
 # Records read at once when a split is loaded: large enough to amortise the
 # call, small next to the split.
 _BLOCK = 512
+_FIELDS = ('phrases', 'genres', 'song', 'bar', 'programs', 'tempo')
 
 
 class DatasetError(ValueError):
@@ -77,6 +79,8 @@ class Split:
     tempo: float32[n], beats per minute.
     songs: the songs' keys.
     genre_names: names of the first columns of `genres`, in the ring's order.
+    crc32: checksum of everything stored, record by record; the same in memory
+      and on disk.
   """
 
   name: str
@@ -88,6 +92,7 @@ class Split:
   tempo: np.ndarray
   songs: tuple[str, ...]
   genre_names: tuple[str, ...]
+  crc32: int
 
   def __len__(self) -> int:
     return len(self.song)
@@ -257,10 +262,12 @@ def _read(source, directory: pathlib.Path, metadata, keep: bool) -> Split:
   """Returns a split from its records; the phrases too where `keep`."""
   columns = {k: [] for k in ('genres', 'song', 'bar', 'programs', 'tempo')}
   phrases, counts, songs = [], [], {}
-  timesteps = 0
+  timesteps = crc32 = 0
   for start in range(0, len(source), _BLOCK):
     block = range(start, min(start + _BLOCK, len(source)))
     for example in source.__getitems__(list(block)):
+      for field in _FIELDS:
+        crc32 = zlib.crc32(np.asarray(example[field]), crc32)
       count, timesteps, _ = example['phrases'].shape
       counts.append(count)
       if keep:
@@ -286,6 +293,7 @@ def _read(source, directory: pathlib.Path, metadata, keep: bool) -> Split:
     phrases=tokens,
     songs=tuple(songs),
     genre_names=tuple(metadata.get('genres', ())),
+    crc32=crc32,
     **{key: np.concatenate(parts) for key, parts in columns.items()},
   )
 

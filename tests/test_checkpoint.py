@@ -144,6 +144,36 @@ def test_spoilt_description_falls_back(tmp_path):
   assert checkpoint.load(tmp_path).step == 1
 
 
+def replace_in_json(workdir, step, old, new):
+  (path,) = (workdir / 'checkpoints' / str(step) / 'run').glob('metadata')
+  text = path.read_text()
+  assert text.count(old) == 1
+  path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+  ('old', 'new'),
+  [
+    ('"next_index": 2', '"next_index": 3'),
+    ('"width": 8', '"width": 9'),
+    ('"rock"', '"pop"'),
+  ],
+)
+def test_altered_description_is_passed_over(tmp_path, old, new):
+  fill(tmp_path)
+  replace_in_json(tmp_path, 2, old, new)
+  with Checkpoints(tmp_path, keep=3) as checkpoints:
+    assert checkpoints.about()['step'] == 1
+    assert checkpoints.restore(make_state(0)).position == {'next_index': 1}
+
+
+def test_checkpoint_of_another_step_is_passed_over(tmp_path):
+  fill(tmp_path)
+  folder = tmp_path / 'checkpoints'
+  (folder / '2').rename(folder / '3')
+  assert checkpoint.load(tmp_path).step == 1
+
+
 def test_nothing_readable_is_an_error_and_nothing_moves(tmp_path):
   fill(tmp_path)
   for step in (1, 2):

@@ -1,6 +1,7 @@
 """Splits in memory and on disk, and the batches that follow from a step."""
 
 import itertools
+import pathlib
 
 import numpy as np
 import pytest
@@ -8,6 +9,11 @@ import pytest
 from musae_jax import data
 
 NAME = 'lakh_pianoroll/2bar'
+
+
+class FakeSource(list):
+  def __getitems__(self, rows):
+    return [self[row] for row in rows]
 
 
 @pytest.fixture(scope='module')
@@ -46,6 +52,35 @@ def test_disk_and_memory_hold_the_same(memory, stored):
   np.testing.assert_array_equal(stored.phrases[3:], memory.phrases[3:])
   np.testing.assert_array_equal(stored.genres, memory.genres)
   np.testing.assert_array_equal(stored.song, memory.song)
+  assert stored.crc32 == memory.crc32
+
+
+def test_checksum_sees_every_field():
+  def crc32(**changes):
+    record = {
+      'phrases': np.zeros((2, 8, 4), np.uint8),
+      'genres': np.zeros(32, np.uint8),
+      'song': 'a',
+      'bar': np.zeros(2, np.int32),
+      'programs': np.zeros((2, 4), np.uint8),
+      'tempo': np.float32(120),
+    }
+    source = FakeSource([record, {**record, **changes}])
+    return data._read(source, pathlib.Path('a/b/1.0.0'), {}, keep=True).crc32
+
+  phrases = np.zeros((2, 8, 4), np.uint8)
+  phrases[1, 7, 3] = 1
+  found = [
+    crc32(),
+    crc32(phrases=phrases),
+    crc32(genres=np.eye(32, dtype=np.uint8)[0]),
+    crc32(song='b'),
+    crc32(bar=np.arange(2, dtype=np.int32)),
+    crc32(programs=np.ones((2, 4), np.uint8)),
+    crc32(tempo=np.float32(121)),
+  ]
+  assert len(set(found)) == len(found)
+  assert crc32() == found[0]
 
 
 def test_auto_keeps_a_small_split_in_memory(tiny_data, monkeypatch):

@@ -1,5 +1,6 @@
 """Training as a command: killed and resumed, refused, evaluated."""
 
+import dataclasses
 import json
 import math
 import os
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from experiments import build, config_flag, evaluate, train, writer
-from musae_jax import checkpoint
+from musae_jax import checkpoint, data
 
 STEPS = 24
 FLAGS = [
@@ -210,6 +211,24 @@ def test_another_data_set_is_refused(
   assert "dataset.genres is ['ska']" in error
   assert evaluate.main([f'--workdir={undisturbed}']) == 1
   assert "['ska']" in capsys.readouterr().err
+
+
+def test_changed_phrases_are_refused(
+  undisturbed, tiny_data, capsys, monkeypatch
+):
+  read = data._read
+
+  def altered(source, *args):
+    split = read(source, *args)
+    return dataclasses.replace(split, crc32=split.crc32 ^ 1)
+
+  monkeypatch.setattr(data, '_read', altered)
+  argv = [f'--config.data.dir={tiny_data}', f'--workdir={undisturbed}']
+  status, error = run_main(capsys, *FLAGS, *argv)
+  assert status == 1
+  assert 'dataset.train_crc32 is' in error
+  assert evaluate.main([f'--workdir={undisturbed}']) == 1
+  assert 'train_crc32' in capsys.readouterr().err
 
 
 def test_length_and_cadence_may_change():
