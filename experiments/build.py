@@ -1,6 +1,7 @@
-"""A config's objects; the only place that reads a config's fields.
+"""A config's objects, and what its fields may be.
 
-A config here is a `ConfigDict`, or the plain dicts that a checkpoint holds.
+`checkpoint.build_model` makes the model, of the plain dicts that describe it;
+the rest is made here, and the commands read what is theirs. A config here is a `ConfigDict`, or the plain dicts that a checkpoint holds.
 """
 
 import dataclasses
@@ -9,9 +10,16 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from experiments.config_flag import ConfigError
-from musae_jax import checkpoint, data, models, training
+from musae_jax import checkpoint, data, models, priors, training
 
 Config = Mapping[str, Any]
+# What a command meets with one line instead of a traceback.
+ERRORS = (
+  ConfigError,
+  checkpoint.CheckpointError,
+  data.DatasetError,
+  OSError,
+)
 
 _AT_LEAST = {
   'model.latent_dim': 2,  # the flower lies in two axes
@@ -35,7 +43,10 @@ _AT_LEAST = {
   'train.eval_phrases': 1,
   'train.checkpoint_every': 1,
   'train.keep': 1,
+  'prior.num_components': 1,
+  'prior.num_points': 1,
 }
+_ABOVE_0 = ('prior.radial_variance', 'prior.variance')
 _ONE_OF = {'data.in_memory': ('auto', 'true', 'false')}
 
 
@@ -69,14 +80,30 @@ def check(config: Config, num_devices: int = 1) -> None:
     section, name = field.split('.')
     return config[section][name]
 
+  def present(fields):
+    for field in fields:
+      section, name = field.split('.')
+      if section != 'prior' or name in config[section]:
+        yield field
+
   def refuse(field, expected):
     raise ConfigError(
       f'config.{field} is {value(field)!r}, expected {expected}'
     )
 
-  for field, least in _AT_LEAST.items():
-    if value(field) < least:
-      refuse(field, f'at least {least}')
+  for field in present(_AT_LEAST):
+    if value(field) < _AT_LEAST[field]:
+      refuse(field, f'at least {_AT_LEAST[field]}')
+    # A step is an int32 on the device, and the data's order a function of the
+    # seed as an int64.
+    bits = 63 if field == 'train.seed' else 31
+    if isinstance(value(field), int) and value(field) >= 2**bits:
+      refuse(field, f'less than 2**{bits}')
+  for field in present(_ABOVE_0):
+    if value(field) <= 0:
+      refuse(field, 'more than 0')
+  if not all(0 <= beta < 1 for beta in value('critic.betas')):
+    refuse('critic.betas', 'each at least 0 and less than 1')
   for field, known in _ONE_OF.items():
     if value(field) not in known:
       refuse(field, f'one of {", ".join(known)}')
@@ -129,12 +156,13 @@ def splits(config: Config) -> Splits:
       for split in ('train', 'validation')
     )
   )
-  components = model(config).prior.num_components
+  prior = model(config).prior
   columns = found.train.genres.shape[1]
-  if components not in (1, columns):
+  # A Gaussian has nothing to choose; one petal would ignore the genres.
+  if prior.num_components != columns and not isinstance(prior, priors.Gaussian):
     raise data.DatasetError(
       f'{found.train.name}: room for {columns} genres; '
-      f'config.prior.num_components={components} expected as many'
+      f'config.prior.num_components={prior.num_components} expected as many'
     )
   return found
 
@@ -155,7 +183,12 @@ def trained(
   loaded = checkpoint.load(workdir)
   where = loaded.config['data']
   where['dir'] = data_dir or where['dir']
-  opened = splits(loaded.config)
+  try:
+    opened = splits(loaded.config)
+  except data.MissingDataset as error:
+    raise data.MissingDataset(
+      f'{error}; or name the folder that it lies in: --data_dir=DIR'
+    ) from error
   found = opened.describe()
   for field, expected in loaded.dataset.items():
     if found[field] != expected:

@@ -45,6 +45,7 @@ class ConfigParser(arguments.Parser):
     args, rest = self.parse_known_args(argv)
     args.config = load(args.config)
     rest = list(rest)
+    overrides = []
     while rest:
       argument = rest.pop(0)
       if not argument.startswith(_PREFIX):
@@ -54,6 +55,10 @@ class ConfigParser(arguments.Parser):
         if not rest:
           self.error(f'{argument} wants a value: {argument}=...')
         value = rest.pop(0)
+      overrides.append((field, value))
+    # The prior's kind first: it decides which fields there are.
+    overrides.sort(key=lambda override: override[0] != 'prior.kind')
+    for field, value in overrides:
       override(args.config, field, value)
     return args
 
@@ -81,6 +86,8 @@ def load(name: str) -> ConfigDict:
 def override(config: ConfigDict, field: str, text: str) -> None:
   """Sets `field` ('section.name') to what `text` says, as the field's type.
 
+  Another 'prior.kind' comes with its own fields instead of the old one's.
+
   Raises:
     ConfigError: there is no such field, or `text` is not of its type.
   """
@@ -98,6 +105,8 @@ def override(config: ConfigDict, field: str, text: str) -> None:
     raise ConfigError(
       f'--config.{field}={text}: expected {error}, such as {_show(node[name])}'
     ) from None
+  if field == 'prior.kind':
+    base.fit_prior(config)
 
 
 def _unknown(config: ConfigDict, wrong: str, field: str) -> ConfigError:

@@ -13,14 +13,7 @@ import pathlib
 import sys
 
 from experiments import build
-from musae_jax import (
-  arguments,
-  checkpoint,
-  data,
-  evaluation,
-  parallel,
-  training,
-)
+from musae_jax import arguments, evaluation, parallel, training
 from musae_jax.pianoroll import STEPS_PER_BAR
 
 
@@ -37,7 +30,7 @@ def evaluate(
     batch_size: phrases of a batch; the run's by default.
 
   Raises:
-    CheckpointError, DatasetError: of one line each.
+    `build.ERRORS`: of one line each.
   """
   loaded, splits = build.trained(workdir, data_dir)
   config = loaded.config
@@ -88,7 +81,12 @@ def main(argv: list[str] | None = None) -> int:
     prog='python -m experiments.evaluate', description=__doc__
   )
   add = parser.add_argument
-  add('--workdir', required=True, help="the run's folder")
+  add(
+    '--workdir',
+    type=arguments.folder,
+    required=True,
+    help="the run's folder",
+  )
   add('--data_dir', help="the data set's folder; as in training by default")
   add(
     '--batch_size',
@@ -98,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
   args = parser.parse_args(argv)
   try:
     print(write(evaluate(**vars(args)), args.workdir))
-  except (checkpoint.CheckpointError, data.DatasetError, OSError) as error:
+  except build.ERRORS as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
   return 0

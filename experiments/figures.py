@@ -14,17 +14,21 @@ import jax
 import numpy as np
 
 from experiments import build, writer
-from musae_jax import arguments, checkpoint, data, editing, plots, priors
+from musae_jax import arguments, data, editing, plots, priors
 
 _NUM_RECONSTRUCTIONS = 4
 _NUM_CODES = 2_000
+
+
+class FigureError(ValueError):
+  """A file that a picture shows cannot be read; one line says which."""
 
 
 def draw(workdir: str | os.PathLike, data_dir: str | None = None) -> list:
   """Draws all pictures; returns their paths.
 
   Raises:
-    CheckpointError, DatasetError: of one line each.
+    FigureError, `build.ERRORS`: of one line each.
   """
   loaded, (_, validation) = build.trained(workdir, data_dir)
   instrument = editing.Instrument.of(loaded)
@@ -82,10 +86,16 @@ def _baselines(workdir) -> dict | None:
   path = pathlib.Path(workdir) / 'evaluation.json'
   if not path.exists():
     return None
-  accuracy = json.loads(path.read_text())['figures']['accuracy']
-  return {
-    name: accuracy[name] for name in ('always hold', 'most frequent token')
-  }
+  try:
+    accuracy = json.loads(path.read_text())['figures']['accuracy']
+    return {
+      name: accuracy[name] for name in ('always hold', 'most frequent token')
+    }
+  except (ValueError, KeyError, TypeError) as error:
+    raise FigureError(
+      f'{path}: not as python -m experiments.evaluate writes it; expected '
+      'it whole, or not at all'
+    ) from error
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -93,7 +103,12 @@ def main(argv: list[str] | None = None) -> int:
   parser = arguments.Parser(
     prog='python -m experiments.figures', description=__doc__
   )
-  parser.add_argument('--workdir', required=True, help="the run's folder")
+  parser.add_argument(
+    '--workdir',
+    type=arguments.folder,
+    required=True,
+    help="the run's folder",
+  )
   parser.add_argument(
     '--data_dir', help="the data set's folder; as in training by default"
   )
@@ -101,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
   try:
     for path in draw(args.workdir, args.data_dir):
       print(path)
-  except (checkpoint.CheckpointError, data.DatasetError, OSError) as error:
+  except (*build.ERRORS, FigureError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
   return 0

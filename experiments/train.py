@@ -22,7 +22,14 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from experiments import build, config_flag, writer
-from musae_jax import checkpoint, data, evaluation, parallel, training
+from musae_jax import (
+  arguments,
+  checkpoint,
+  data,
+  evaluation,
+  parallel,
+  training,
+)
 from musae_jax.pianoroll import TRACKS
 
 # What a run that goes on may have otherwise than when it began: its length,
@@ -115,6 +122,11 @@ def _loop(
   if checkpoints.steps():
     start, state, position = checkpoints.restore(state)
     batches.set_state(position)
+  if start >= config.num_steps:
+    print(
+      f'{workdir}: already at step {start} of {config.num_steps}: nothing to do'
+    )
+    return
   pending = []
   with writer.Writer(workdir, start, config.num_steps) as log:
     log.say(
@@ -239,7 +251,12 @@ def main(argv: list[str] | None = None) -> int:
   parser = config_flag.ConfigParser(
     prog='python -m experiments.train', description=__doc__
   )
-  parser.add_argument('--workdir', required=True, help="the run's folder")
+  parser.add_argument(
+    '--workdir',
+    type=arguments.folder,
+    required=True,
+    help="the run's folder",
+  )
   parser.add_argument(
     '--resume',
     action=argparse.BooleanOptionalAction,
@@ -249,13 +266,7 @@ def main(argv: list[str] | None = None) -> int:
   try:
     args = parser.parse(argv)
     train(args.config, args.workdir, args.resume)
-  except (
-    config_flag.ConfigError,
-    data.DatasetError,
-    checkpoint.CheckpointError,
-    RunError,
-    OSError,
-  ) as error:
+  except (*build.ERRORS, RunError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
   except KeyboardInterrupt:

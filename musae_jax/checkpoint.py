@@ -1,8 +1,8 @@
 """Checkpoints of a run: its whole state, its config, its place in the data.
 
 A checkpoint appears under its name when it is complete, and holds checksums
-of its arrays and of what describes them. One that is cut short or altered is passed over, with a warning,
-for the one before it.
+of its arrays and of what describes them. One that is cut short or altered is
+passed over, with a warning, for the one before it.
 """
 
 import dataclasses
@@ -62,8 +62,13 @@ class Checkpoints:
       workdir: the run's folder.
       keep: how many of the newest to keep. None: only to read; nothing is
         created and nothing tidied up, as another process may be training.
+
+    Raises:
+      CheckpointError: it is a file.
     """
     self.folder = pathlib.Path(workdir).absolute() / FOLDER
+    if self.folder.exists() and not self.folder.is_dir():
+      raise CheckpointError(f'{self.folder}: is a file, expected a folder')
     newest = ocp.checkpoint_managers.LatestN(keep)
     self._manager = ocp.CheckpointManager(
       self.folder,

@@ -2,7 +2,9 @@
 
 import pytest
 
-from experiments import config_flag
+from experiments import build, config_flag
+from experiments.configs import base
+from musae_jax import priors
 
 
 def parse(*argv):
@@ -36,6 +38,52 @@ def test_paper_variant_is_the_literal_reading_and_can_be_overridden():
   assert config.train.beta_end == 1.0
   assert config.model.whitened is False
   assert parse('--config=gaussian16:paper').critic.condition == 'none'
+
+
+def test_another_prior_comes_with_its_own_fields():
+  # In any order on the command line.
+  config = parse(
+    '--config=flower16', '--config.prior.turns=3', '--config.prior.variance=.5',
+    '--config.prior.kind=swiss_roll',
+  )  # fmt: skip
+  assert build.model(config).prior == priors.SwissRoll(
+    512, num_components=32, turns=3.0, variance=0.5
+  )
+  gaussian = parse('--config=flower16', '--config.prior.kind=gaussian')
+  assert build.model(gaussian).prior == priors.Gaussian(512)
+  with pytest.raises(config_flag.ConfigError, match='no such field'):
+    parse('--config=flower16', '--config.prior.turns=3')
+  with pytest.raises(AttributeError):
+    gaussian.prior.variance = 3
+
+
+def test_paper_variants_set_all_that_the_paper_words():
+  for name in config_flag.names():
+    config = base.get_config()
+    config.critic.update(
+      activation='x', steps=7, learning_rate=7.0, betas=(7.0, 7.0),
+      penalty_weight=7.0, condition='set',
+    )  # fmt: skip
+    config.train.update(
+      batch_size=7, num_steps=7, learning_rate=7.0, decay_kind='x',
+      learning_rate_decay=7.0, warmup_steps=7, beta_end=7.0,
+      beta_increment=7.0, beta_interval=7, transpose=False,
+    )  # fmt: skip
+    literal = base.paper(config)
+    config = config_flag.load(f'{name}:paper')
+    assert config.model.whitened is False
+    assert config.train.transpose is True
+    for field in ('batch_size', 'num_steps', 'learning_rate', 'decay_kind',
+                  'learning_rate_decay', 'warmup_steps', 'beta_end',
+                  'beta_increment', 'beta_interval'):  # fmt: skip
+      assert config.train[field] == literal.train[field] not in (7, 'x')
+    for field in ('activation', 'steps', 'learning_rate', 'betas',
+                  'penalty_weight'):  # fmt: skip
+      assert config.critic[field] == literal.critic[field] not in (7, 'x')
+  settings = build.settings(config)
+  # The last of eleven equal parts is at beta 1.
+  assert float(settings.beta(config.train.num_steps - 1)) == 1
+  assert float(settings.beta(config.train.num_steps - 10_001)) < 1
 
 
 def test_config_is_locked():

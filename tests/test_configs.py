@@ -8,7 +8,7 @@ import pytest
 
 from experiments import build, config_flag
 from experiments.config_flag import ConfigError
-from musae_jax import training
+from musae_jax import data, training
 
 TIMESTEPS = {'lakh_pianoroll/2bar': 32, 'lakh_pianoroll/16bar': 256}
 NAMES = [
@@ -85,6 +85,20 @@ def test_every_setting_can_be_set():
   assert settings.beta_end == 0.3
 
 
+@pytest.mark.parametrize('kind', ['flower', 'swiss_roll'])
+def test_one_component_for_each_genre(tiny_data, kind):
+  config = config_flag.load('flower2')
+  config.data.dir = tiny_data
+  config_flag.override(config, 'prior.kind', kind)
+  build.splits(config)
+  for components in (1, 31):
+    config.prior.num_components = components
+    with pytest.raises(data.DatasetError, match=f'components={components} '):
+      build.splits(config)
+  config_flag.override(config, 'prior.kind', 'gaussian')
+  build.splits(config)
+
+
 @pytest.mark.parametrize(
   ('field', 'value', 'expected'),
   [
@@ -97,9 +111,16 @@ def test_every_setting_can_be_set():
     ('model.width', '9', 'an even number'),
     ('critic.activation', 'gelu', 'leaky_relu'),
     ('critic.condition', 'petal', 'tag'),
-    ('prior.kind', 'gaussian', 'num_components'),
     ('prior.kind', 'tulip', 'flower'),
     ('data.in_memory', 'yes', 'auto'),
+    ('prior.variance', '0', 'more than 0'),
+    ('prior.radial_variance', '-1', 'more than 0'),
+    ('prior.num_components', '0', 'at least 1'),
+    ('critic.betas', '.5,1', 'less than 1'),
+    ('critic.betas', '-.1,.9', 'at least 0'),
+    ('train.seed', str(2**63), r'less than 2**63'),
+    ('train.num_steps', str(2**31), 'less than 2**31'),
+    ('train.eval_phrases', str(2**31), 'less than 2**31'),
   ],
 )
 def test_values_out_of_range_are_refused_by_name(field, value, expected):

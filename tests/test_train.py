@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import build, config_flag, evaluate, train, writer
+from experiments import build, config_flag, evaluate, figures, train, writer
 from musae_jax import checkpoint, data
 
 STEPS = 24
@@ -229,6 +229,65 @@ def test_changed_phrases_are_refused(
   assert 'dataset.train_crc32 is' in error
   assert evaluate.main([f'--workdir={undisturbed}']) == 1
   assert 'train_crc32' in capsys.readouterr().err
+
+
+def test_run_that_is_done_does_nothing(undisturbed, tiny_data, capsys):
+  argv = [f'--config.data.dir={tiny_data}', f'--workdir={undisturbed}']
+  for steps in (10, STEPS):
+    flag = f'--config.train.num_steps={steps}'
+    assert train.main([*FLAGS, *argv, flag]) == 0
+    out = capsys.readouterr().out
+    assert f'already at step {STEPS} of {steps}: nothing to do' in out
+    assert 'compiles' not in out
+
+
+def test_checkpoints_that_are_a_file_are_refused(tiny_data, tmp_path, capsys):
+  (tmp_path / checkpoint.FOLDER).write_text('')
+  argv = [f'--config.data.dir={tiny_data}', f'--workdir={tmp_path}']
+  status, error = run_main(capsys, *FLAGS, *argv)
+  assert status == 1
+  assert len(error.splitlines()) == 1
+  assert 'is a file' in error
+
+
+@pytest.mark.parametrize('command', [train, evaluate, figures])
+def test_empty_workdir_is_refused(command, capsys):
+  config = ['--config=quickstart'] if command is train else []
+  with pytest.raises(SystemExit):
+    command.main([*config, '--workdir='])
+  (line,) = capsys.readouterr().err.splitlines()
+  assert '--workdir' in line
+  assert 'empty' in line
+
+
+@pytest.mark.parametrize('command', [evaluate, figures])
+def test_missing_data_and_wrong_config_are_one_line(
+  undisturbed, capsys, monkeypatch, command
+):
+  assert command.main([f'--workdir={undisturbed}', '--data_dir=nowhere']) == 1
+  (line,) = capsys.readouterr().err.splitlines()
+  assert 'no data set' in line
+  assert '--data_dir=DIR' in line
+  load = checkpoint.load
+
+  def other(workdir):
+    loaded = load(workdir)
+    loaded.config['prior']['kind'] = 'tulip'
+    return loaded
+
+  monkeypatch.setattr(checkpoint, 'load', other)
+  assert command.main([f'--workdir={undisturbed}']) == 1
+  (line,) = capsys.readouterr().err.splitlines()
+  assert 'tulip' in line
+
+
+def test_cut_evaluation_is_one_line(tmp_path):
+  path = tmp_path / 'evaluation.json'
+  for text in ('{"figures": ', '{}', '[]'):
+    path.write_text(text)
+    with pytest.raises(figures.FigureError, match=r'evaluation\.json') as error:
+      figures._baselines(tmp_path)
+    assert '\n' not in str(error.value)
 
 
 def test_length_and_cadence_may_change():
