@@ -1,7 +1,8 @@
 """A config's objects, and what its fields may be.
 
-`checkpoint.build_model` makes the model, of the plain dicts that describe it;
-the rest is made here, and the commands read what is theirs. A config here is a `ConfigDict`, or the plain dicts that a checkpoint holds.
+`checkpoint.build_model` makes the model, from the plain dicts that describe
+it; the rest is made here, and the commands read what is theirs. A config here
+is a `ConfigDict`, or the plain dicts that a checkpoint holds.
 """
 
 import dataclasses
