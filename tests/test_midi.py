@@ -1,3 +1,4 @@
+import collections
 import os
 import pathlib
 import pickle
@@ -13,7 +14,9 @@ from hypothesis.extra import numpy as hnp
 from musae_jax import exchange, midi, phrases, pianoroll
 from musae_jax.pianoroll import Notes
 
-HOSTILE = pathlib.Path(__file__).parents[2] / 'shared/midi/hostile'
+SHARED = pathlib.Path(__file__).parents[2] / 'shared/midi'
+HOSTILE = SHARED / 'hostile'
+LAKH = SHARED / 'lmd_sample/lmd_matched'
 
 phrase = hnp.arrays(
   np.uint8, st.just((32, 4)), elements=st.integers(0, 129)
@@ -134,6 +137,28 @@ def test_read_agrees_with_pretty_midi(tmp_path):
     np.testing.assert_array_equal(track.notes.start[order], steps)
     ends = np.maximum(pianoroll.quantize(end, oracle.resolution), steps + 1)
     np.testing.assert_array_equal(track.notes.end[order], ends)
+
+
+@pytest.mark.skipif(not LAKH.is_dir(), reason='no real songs here')
+@pytest.mark.filterwarnings('ignore::RuntimeWarning')
+def test_read_agrees_with_pretty_midi_on_real_songs():
+  """Onset for onset; pretty_midi alone drops notes of no length."""
+  for path in sorted(LAKH.rglob('*.mid'))[:6]:
+    oracle = pretty_midi.PrettyMIDI(str(path))
+    expected, found = collections.Counter(), collections.Counter()
+    for instrument in oracle.instruments:
+      ticks = [oracle.time_to_tick(note.start) for note in instrument.notes]
+      steps = pianoroll.quantize(ticks, oracle.resolution).tolist()
+      pitches = [note.pitch for note in instrument.notes]
+      role = (instrument.is_drum, instrument.program)
+      expected.update((*role, *note) for note in zip(pitches, steps))
+    for track in midi.read(path).tracks:
+      pitch, start, _ = (field.tolist() for field in track.notes)
+      role = (track.is_drum, track.program)
+      found.update((*role, *note) for note in zip(pitch, start))
+    assert not expected - found
+    more = [note for note in (found - expected).elements() if not note[0]]
+    assert len(more) < 0.01 * found.total()
 
 
 @pytest.mark.parametrize(
