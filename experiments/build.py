@@ -95,8 +95,7 @@ def check(config: Config, num_devices: int = 1) -> None:
   for field in present(_AT_LEAST):
     if value(field) < _AT_LEAST[field]:
       refuse(field, f'at least {_AT_LEAST[field]}')
-    # A step is an int32 on the device, and the data's order a function of the
-    # seed as an int64.
+    # A step is an int32 on the device; JAX takes seeds of an int64.
     bits = 63 if field == 'train.seed' else 31
     if isinstance(value(field), int) and value(field) >= 2**bits:
       refuse(field, f'less than 2**{bits}')

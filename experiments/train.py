@@ -77,7 +77,7 @@ def train(
   """Trains up to `config.train.num_steps`, from the newest checkpoint.
 
   Raises:
-    ConfigError, DatasetError, CheckpointError, RunError: of one line each.
+    RunError, `build.ERRORS`: of one line each.
   """
   mesh = parallel.make_mesh()
   build.check(config, mesh.size)
