@@ -52,7 +52,8 @@ def _parser() -> arguments.Parser:
                  'a whole song through a trained model')  # fmt: skip
   add('song', metavar='IN.mid')
   add('out', metavar='OUT.mid')
-  add('--workdir', required=True, metavar='DIR', help='of a training run')
+  add('--workdir', type=arguments.folder, required=True, metavar='DIR',
+      help='of a training run')  # fmt: skip
   add('--png', type=_picture, metavar='FILE', help='also draw both piano rolls')
   return parser
 

@@ -28,12 +28,6 @@ def _configs(text: str) -> list[str]:
   return names
 
 
-def _folder(text: str) -> str:
-  if not text:
-    raise argparse.ArgumentTypeError('empty; expected a folder of MIDI files')
-  return os.path.abspath(text)
-
-
 def _parser() -> arguments.Parser:
   parser = arguments.Parser(
     prog='python -m tfds_lakh.build', description=__doc__
@@ -48,10 +42,15 @@ def _parser() -> arguments.Parser:
   )
   add(
     '--manual_dir',
-    type=_folder,
+    type=arguments.folder,
     help='folder of MIDI files; Lakh is fetched without it',
   )
-  add('--data_dir', required=True, help='folder that gets the data set')
+  add(
+    '--data_dir',
+    type=arguments.folder,
+    required=True,
+    help='folder that gets the data set',
+  )
   add(
     '--num_shards',
     type=arguments.positive,
@@ -146,7 +145,7 @@ def _prepare(builder, args) -> None:
   # Kept, unlike what is aside: Lakh is fetched once.
   downloads = os.path.join(args.data_dir, 'downloads')
   config = tfds.download.DownloadConfig(
-    manual_dir=args.manual_dir,
+    manual_dir=args.manual_dir and os.path.abspath(args.manual_dir),
     num_shards=args.num_shards,
     beam_options=_beam_options(args.beam_pipeline_options),
   )
