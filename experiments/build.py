@@ -48,7 +48,10 @@ _AT_LEAST = {
   'prior.num_points': 1,
 }
 _ABOVE_0 = ('prior.radial_variance', 'prior.variance')
-_ONE_OF = {'data.in_memory': ('auto', 'true', 'false')}
+_ONE_OF = {
+  'data.in_memory': ('auto', 'true', 'false'),
+  'data.name': ('lakh_pianoroll/2bar', 'lakh_pianoroll/16bar'),
+}
 
 
 class Splits(NamedTuple):
@@ -107,6 +110,8 @@ def check(config: Config, num_devices: int = 1) -> None:
   for field, known in _ONE_OF.items():
     if value(field) not in known:
       refuse(field, f'one of {", ".join(known)}')
+  if not value('data.dir'):
+    refuse('data.dir', 'a folder')
   if value('model.width') % 2:
     refuse('model.width', 'an even number: half is each direction')
   if value('train.batch_size') % num_devices:

@@ -83,11 +83,15 @@ def main(argv: list[str] | None = None) -> int:
   add = parser.add_argument
   add(
     '--workdir',
-    type=arguments.folder,
+    type=arguments.path,
     required=True,
     help="the run's folder",
   )
-  add('--data_dir', help="the data set's folder; as in training by default")
+  add(
+    '--data_dir',
+    type=arguments.path,
+    help="the data set's folder; as in training by default",
+  )
   add(
     '--batch_size',
     type=arguments.positive,

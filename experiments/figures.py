@@ -105,12 +105,14 @@ def main(argv: list[str] | None = None) -> int:
   )
   parser.add_argument(
     '--workdir',
-    type=arguments.folder,
+    type=arguments.path,
     required=True,
     help="the run's folder",
   )
   parser.add_argument(
-    '--data_dir', help="the data set's folder; as in training by default"
+    '--data_dir',
+    type=arguments.path,
+    help="the data set's folder; as in training by default",
   )
   args = parser.parse_args(argv)
   try:

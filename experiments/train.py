@@ -253,7 +253,7 @@ def main(argv: list[str] | None = None) -> int:
   )
   parser.add_argument(
     '--workdir',
-    type=arguments.folder,
+    type=arguments.path,
     required=True,
     help="the run's folder",
   )

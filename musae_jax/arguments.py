@@ -18,14 +18,14 @@ class Parser(argparse.ArgumentParser):
     self.exit(2, f'{self.prog}: error: {message}\n')
 
 
-def folder(text: str) -> str:
+def path(text: str) -> str:
   """The path that a text says.
 
   Raises:
     ArgumentTypeError: it is empty, as where a shell variable was not set.
   """
   if not text:
-    raise argparse.ArgumentTypeError('is empty, expected a folder')
+    raise argparse.ArgumentTypeError('is empty, expected a path')
   return text
 
 

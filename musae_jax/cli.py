@@ -52,7 +52,7 @@ def _parser() -> arguments.Parser:
                  'a whole song through a trained model')  # fmt: skip
   add('song', metavar='IN.mid')
   add('out', metavar='OUT.mid')
-  add('--workdir', type=arguments.folder, required=True, metavar='DIR',
+  add('--workdir', type=arguments.path, required=True, metavar='DIR',
       help='of a training run')  # fmt: skip
   add('--png', type=_picture, metavar='FILE', help='also draw both piano rolls')
   return parser
@@ -78,6 +78,8 @@ def _check_folder(path: str | None) -> None:
   folder = os.path.dirname(path or '') or '.'
   if not os.path.isdir(folder):
     raise UserError(f'{path}: there is no folder {folder}')
+  if path and os.path.isdir(path):
+    raise UserError(f'{path}: is a folder, expected the name of a file')
 
 
 def inspect(args) -> None:

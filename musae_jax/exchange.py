@@ -23,7 +23,8 @@ _VELOCITY = 96
 
 def to_pypianoroll(song: Song) -> pypianoroll.Multitrack:
   """The song at 24 frames a quarter; overlapping notes of one pitch join."""
-  frames = song.num_bars * STEPS_PER_BAR * _FRAMES_PER_STEP
+  # A frame at least: the tempo is kept frame by frame.
+  frames = max(1, song.num_bars * STEPS_PER_BAR * _FRAMES_PER_STEP)
   return pypianoroll.Multitrack(
     resolution=STEPS_PER_QUARTER * _FRAMES_PER_STEP,
     tempo=np.full((frames, 1), song.tempo),

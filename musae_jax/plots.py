@@ -85,7 +85,9 @@ def piano_rolls(
   for axes, (name, start, tokens) in zip(grid.flat, panels):
     piano_roll(axes, tokens, first_bar=1 + start // STEPS_PER_BAR)
     axes.set_xlim(0, min(longest, line))
-    axes.set_title(name, loc='left', fontsize=10)
+    # A file's name is no mathematics, and may not be UTF-8.
+    title = name.encode('utf-8', 'replace').decode()
+    axes.set_title(title, loc='left', fontsize=10, parse_math=False)
   pitches = [t[t < NUM_PITCHES] for t in rolls.values()]
   if len(pitches := np.concatenate(pitches)):
     grid[0, 0].set_ylim(pitches.min() - 2.0, pitches.max() + 2.0)

@@ -37,7 +37,8 @@ def test_paper_variant_is_the_literal_reading_and_can_be_overridden():
   assert tuple(config.critic.betas) == (0.9, 0.999)
   assert config.train.beta_end == 1.0
   assert config.model.whitened is False
-  assert parse('--config=gaussian16:paper').critic.condition == 'none'
+  config = parse('--config=gaussian2:paper', '--config.prior.kind=flower')
+  assert config.critic.condition == 'tag'
 
 
 def test_another_prior_comes_with_its_own_fields():

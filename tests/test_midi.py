@@ -7,7 +7,7 @@ import mido
 import numpy as np
 import pretty_midi
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -66,6 +66,7 @@ def test_tokens_to_a_file_and_back(
 
 @a_few
 @given(phrase)
+@example(np.full((32, 4), pianoroll.SILENCE, np.uint8))
 def test_pypianoroll_and_back(tokens):
   song = phrases.to_song(tokens, tempo=97.0)
   back = exchange.from_pypianoroll(exchange.to_pypianoroll(song))

@@ -24,6 +24,13 @@ def test_a_note_is_drawn_where_it_sounds():
   assert box.y0 < 40 < box.y1
 
 
+def test_a_title_may_be_any_file_name(tmp_path):
+  names = ('a$\\x$.mid', 'caf\udce9.mid')
+  figure = plots.piano_rolls(dict.fromkeys(names, phrase()))
+  plots.save(figure, tmp_path / 'a.png')
+  assert figure.axes[0].get_title('left') == names[0]
+
+
 def test_long_rolls_are_drawn_in_lines():
   rolls = {'before': np.tile(phrase(), (20, 1)), 'after': phrase()}
   figure = plots.piano_rolls(rolls)

@@ -42,12 +42,12 @@ def _parser() -> arguments.Parser:
   )
   add(
     '--manual_dir',
-    type=arguments.folder,
+    type=arguments.path,
     help='folder of MIDI files; Lakh is fetched without it',
   )
   add(
     '--data_dir',
-    type=arguments.folder,
+    type=arguments.path,
     required=True,
     help='folder that gets the data set',
   )
@@ -62,8 +62,13 @@ def _parser() -> arguments.Parser:
     help='processes that parse; default all cores',
   )
   add('--overwrite', action='store_true', help='build again what is there')
-  add('--ring_order', metavar='FILE', help='the genres, one a line, in the '
-      'order of the ring; computed from the tags if not given')  # fmt: skip
+  add(
+    '--ring_order',
+    type=arguments.path,
+    metavar='FILE',
+    help='the genres, one a line, in the order of the ring; computed from the '
+    'tags if not given',
+  )
   add('--beam_pipeline_options', metavar='A=B,C', help='run on Apache Beam '
       'with these options, such as runner=DirectRunner')  # fmt: skip
   return parser

@@ -179,7 +179,8 @@ class LakhPianoroll(tfds.core.GeneratorBasedBuilder):
     genres = genres_lib.vocabulary(songs)
     if self._ring_order:
       try:
-        lines = pathlib.Path(self._ring_order).read_text().splitlines()
+        text = pathlib.Path(self._ring_order).read_text('utf-8-sig')
+        lines = text.splitlines()
         return genres_lib.hand_made_order(lines, genres)
       except ValueError as error:
         raise pipeline.BuildError(f'{self._ring_order}: {error}') from None

@@ -84,9 +84,11 @@ def flower(config: ConfigDict) -> ConfigDict:
 
 
 def gaussian(config: ConfigDict) -> ConfigDict:
-  """Returns `config` with the standard Gaussian prior, without condition."""
+  """Returns `config` with the standard Gaussian prior.
+
+  It has one component, so whatever the condition, the critic is told nothing.
+  """
   config.prior = dict(kind='gaussian')
-  config.critic.condition = 'none'
   return config
 
 
@@ -102,13 +104,12 @@ def paper(config: ConfigDict) -> ConfigDict:
   config.model.whitened = False
   config.critic.update(
     activation='tanh',
+    condition='tag',
     steps=1,
     learning_rate=1e-4,
     betas=(0.9, 0.999),
     penalty_weight=10.0,
   )
-  if config.critic.condition != 'none':
-    config.critic.condition = 'tag'
   config.train.update(
     batch_size=256,
     num_steps=110_000,
