@@ -7,11 +7,8 @@ the same parameters and the same metrics.jsonl as one that was left alone.
 """
 
 import argparse
-import contextlib
-import fcntl
 import math
 import os
-import pathlib
 import sys
 import zlib
 from typing import NamedTuple
@@ -30,6 +27,7 @@ from musae_jax import (
   parallel,
   training,
 )
+from musae_jax.alone import alone
 from musae_jax.pianoroll import TRACKS
 
 # What a run that goes on may have otherwise than when it began: its length,
@@ -233,17 +231,10 @@ def _short(value) -> str:
   return f'{text[:50]}... ({zlib.crc32(text.encode()):08x})'
 
 
-@contextlib.contextmanager
 def _alone(workdir: str | os.PathLike):
   """Holds the folder, so that no second process trains in it."""
-  workdir = pathlib.Path(workdir)
-  workdir.mkdir(parents=True, exist_ok=True)
-  with open(workdir / '.lock', 'w') as lock:
-    try:
-      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-      raise RunError(f'{workdir}: another process trains in it') from None
-    yield
+  taken = RunError(f'{workdir}: another process trains in it')
+  return alone(workdir, taken)
 
 
 def main(argv: list[str] | None = None) -> int:

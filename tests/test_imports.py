@@ -17,6 +17,7 @@ ORDER = (
   'genres',
   'progress',
   'arguments',
+  'alone',
   'data',
   'lstm',
   'priors',

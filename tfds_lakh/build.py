@@ -7,7 +7,6 @@ Without --manual_dir the Lakh archives are fetched and unpacked first.
 
 import argparse
 import contextlib
-import fcntl
 import io
 import os
 import pathlib
@@ -15,6 +14,7 @@ import shutil
 import sys
 
 from musae_jax import arguments
+from musae_jax.alone import alone
 from tfds_lakh import pipeline, sources
 
 
@@ -78,7 +78,6 @@ def main(argv=None) -> int:
   """Builds each config; one line and exit code 1 for what cannot be built."""
   args = _parser().parse_args(argv)
   try:
-    os.makedirs(args.data_dir, exist_ok=True)
     with _alone(args.data_dir):
       for config in args.config or pipeline.NUM_BARS:
         print(_build(config, args).joinpath('report.md').read_text())
@@ -88,19 +87,10 @@ def main(argv=None) -> int:
   return 0
 
 
-@contextlib.contextmanager
-def _alone(folder):
-  """Holds a folder, so that no second build writes into it."""
-  descriptor = os.open(folder, os.O_RDONLY)
-  try:
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    yield
-  except BlockingIOError:
-    raise pipeline.BuildError(
-      f'{folder}: another build is writing into it'
-    ) from None
-  finally:
-    os.close(descriptor)
+def _alone(data_dir):
+  """Holds the data set's folder, so that no second build writes into it."""
+  taken = pipeline.BuildError(f'{data_dir}: another build is writing into it')
+  return alone(os.path.join(data_dir, 'lakh_pianoroll'), taken)
 
 
 def _build(config: str, args) -> pathlib.Path:

@@ -89,14 +89,12 @@ class LakhPianoroll(tfds.core.GeneratorBasedBuilder):
     )
 
   def _download_and_prepare(self, dl_manager, download_config):
-    config = download_config
-    self._folder = config.manual_dir
-    self._beam = {}
-    if config.beam_runner or config.beam_options:
-      self._beam = {
-        'runner': config.beam_runner,
-        'options': config.beam_options,
-      }
+    self._folder = download_config.manual_dir
+    beam = {
+      'runner': download_config.beam_runner,
+      'options': download_config.beam_options,
+    }
+    self._beam = beam if any(beam.values()) else None
     super()._download_and_prepare(dl_manager, download_config)
     report.write(self, self._source, self._scanned)
 
