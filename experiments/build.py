@@ -26,6 +26,7 @@ _AT_LEAST = {
   'model.latent_dim': 2,  # the flower lies in two axes
   'model.width': 2,
   'model.depth': 1,
+  'compute.unroll': 0,
   'critic.width': 1,
   'critic.steps': 1,
   'critic.learning_rate': 0,

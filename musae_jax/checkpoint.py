@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from absl import logging
 
-from musae_jax import models, priors
+from musae_jax import lstm, models, priors
 
 FOLDER = 'checkpoints'
 PRIORS = {
@@ -268,12 +268,15 @@ def load(workdir: str | os.PathLike) -> Loaded:
   return Loaded(run['config'], params, step, run['dataset'])
 
 
-def build_model(config: Mapping[str, Any]) -> models.MusAE:
+def build_model(
+  config: Mapping[str, Any], platform: str | None = None
+) -> models.MusAE:
   """Returns the model that a config describes.
 
   Args:
     config: plain dicts, of which the sections 'model', 'prior' and 'critic'
-      are read.
+      are read, and 'compute' where there is one.
+    platform: what it will run on, 'cpu', 'gpu' or 'tpu'; JAX's default one.
 
   Raises:
     ValueError: a value is not among those there are.
@@ -296,15 +299,37 @@ def build_model(config: Mapping[str, Any]) -> models.MusAE:
       f'critic.activation is {critic["activation"]!r}, expected one of '
       + ', '.join(models.ACTIVATIONS)
     )
+  sizes = model['width'], model['depth']
+  compute = _compute(config, platform or jax.default_backend())
   return models.MusAE(
-    encoder=models.Encoder(
-      model['latent_dim'], width=model['width'], depth=model['depth']
-    ),
-    decoder=models.Decoder(width=model['width'], depth=model['depth']),
+    encoder=models.Encoder(model['latent_dim'], *sizes, compute),
+    decoder=models.Decoder(*sizes, compute),
     critic=models.Critic(critic['width'], critic['activation']),
     prior=PRIORS[kind](model['latent_dim'], **prior),
     whitened=model['whitened'],
   )
+
+
+def _compute(config: Mapping[str, Any], platform: str) -> lstm.Compute:
+  """Returns how to compute: as the config has it, else what is fastest."""
+  given = config.get('compute', {})
+  choices = {
+    'dtype': {d: d for d in ('float32', 'bfloat16')},
+    'stacked': {'true': True, 'false': False},
+  }
+  chosen = {'remat': given.get('remat', False)}
+  for field, known in choices.items():
+    value = given.get(field, 'auto')
+    if value not in {'auto', *known}:
+      raise ValueError(
+        f'compute.{field} is {value!r}, expected one of auto, '
+        + ', '.join(known)
+      )
+    if value != 'auto':
+      chosen[field] = known[value]
+  if given.get('unroll'):
+    chosen['unroll'] = given['unroll']
+  return lstm.for_platform(platform)._replace(**chosen)
 
 
 def _line(error: Exception) -> str:

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from musae_jax import lstm
+from musae_jax import losses, lstm
+from musae_jax.lstm import Compute
 from musae_jax.pianoroll import NUM_TOKENS, TRACKS
 from musae_jax.priors import Prior
 
@@ -37,27 +38,23 @@ class Encoder(nn.Module):
     width: of h, both directions together, which is what makes W_mu of eq. 8 a
       matrix of N_h x N_z.
     depth: number of layers.
+    compute: how.
   """
 
   latent_dim: int
   width: int = 1024
   depth: int = 3
+  compute: Compute = Compute()
 
   @nn.compact
   def __call__(self, tokens: UInt8[Array, 'b t tracks']) -> Posterior:
     """The posterior of each phrase, in the network's coordinates."""
     rows = tokens.astype(jnp.int32) + NUM_TOKENS * np.arange(len(TRACKS))
-    # Four one-hots times a matrix, as the sum of four of its rows; of
-    # variance 1/4 each, so that the gates' input has variance 1.
-    table = nn.Embed(
-      NUM_TOKENS * len(TRACKS),
-      4 * self.width,
-      embedding_init=nn.initializers.normal(0.5),
-    )
-    h, x = lstm.BiLSTM(self.width)(table(rows.swapaxes(0, 1)).sum(-2))
+    num_rows = NUM_TOKENS * len(TRACKS)
+    h, x = lstm.BiLSTM(self.width, num_rows, self.compute)(rows.swapaxes(0, 1))
     for _ in range(self.depth - 1):
-      projected = nn.Dense(4 * self.width, use_bias=False)(x)
-      h, x = lstm.BiLSTM(self.width)(projected)
+      h, x = lstm.BiLSTM(self.width, compute=self.compute)(x)
+    h = h.astype(jnp.float32)
     mean = nn.Dense(self.latent_dim, name='mean')(h)
     scale = jnp.exp(2 * nn.Dense(self.latent_dim, name='scale')(h))
     return Posterior(mean, scale)
@@ -72,45 +69,99 @@ class TrackDecoder(nn.Module):
 
   width: int = 1024
   depth: int = 3
+  compute: Compute = Compute()
 
-  @nn.compact
+  def setup(self):
+    """Names the layers, which two methods share."""
+    self.h0 = nn.Dense(self.width)
+    self.layers = [
+      lstm.LSTM(self.width, compute=self.compute) for _ in range(self.depth)
+    ]
+    self.logits = Head(NUM_TOKENS)
+
   def __call__(
     self, z: Float[Array, 'b d'], num_steps: int
   ) -> Float[Array, 't b tokens']:
     """Logits of the track's tokens."""
-    h0 = nn.Dense(self.width, name='h0')(z)
+    return self.logits(self._hidden(z, num_steps))
+
+  def compare(
+    self, z: Float[Array, 'b d'], tokens: UInt8[Array, 't b']
+  ) -> tuple[Float[Array, 't b'], UInt8[Array, 't b']]:
+    """Nats that each of a phrase's tokens costs, and the likeliest tokens.
+
+    The logits, thirty times as large as either, are not kept for the gradient
+    but computed again.
+    """
+
+    def compare(head, x, tokens):
+      logits = head(x)
+      predicted = logits.argmax(-1).astype(jnp.uint8)
+      return losses.cross_entropy(logits, tokens), predicted
+
+    return nn.remat(compare)(self.logits, self._hidden(z, len(tokens)), tokens)
+
+  def _hidden(self, z, num_steps):
+    h0 = self.h0(z)
     x = z
-    for _ in range(self.depth):
-      projected = nn.Dense(4 * self.width, use_bias=False)(x)
-      carry = (jnp.zeros_like(h0), h0)
-      _, x = lstm.LSTM(self.width)(projected, carry, num_steps)
-    return nn.Dense(NUM_TOKENS, name='logits')(x)
+    for layer in self.layers:
+      _, x = layer(x, (jnp.zeros_like(h0), h0), num_steps)
+    return x
+
+
+class Head(nn.Module):
+  """A dense layer that multiplies in its input's dtype and adds in float32."""
+
+  features: int
+
+  @nn.compact
+  def __call__(self, x: Float[Array, '*n k']) -> Float[Array, '*n features']:
+    """`x @ kernel + bias`, float32."""
+    shape = x.shape[-1], self.features
+    kernel = self.param('kernel', nn.initializers.lecun_normal(), shape)
+    bias = self.param('bias', nn.initializers.zeros, (self.features,))
+    return lstm.product(x, kernel, 'float32') + bias
 
 
 class Decoder(nn.Module):
-  """One decoder a track, all in one scan (eq. 13).
+  """One decoder a track (eq. 13), beside each other.
 
   Attributes:
     width: of each track's LSTMs.
     depth: number of layers.
+    compute: how.
   """
 
   width: int = 1024
   depth: int = 3
+  compute: Compute = Compute()
 
-  @nn.compact
   def __call__(
     self, z: Float[Array, 'b d'], num_steps: int
   ) -> Float[Array, 'b t tracks tokens']:
     """Logits; z in the network's coordinates."""
-    tracks = nn.vmap(
-      TrackDecoder,
-      variable_axes={'params': 0},
-      split_rngs={'params': True},
-      in_axes=None,
-      axis_size=len(TRACKS),
-    )(self.width, self.depth)
-    return tracks(z, num_steps).transpose(2, 1, 0, 3)
+    logits = self._each('__call__', z, num_steps)
+    return logits.transpose(2, 1, 0, 3)
+
+  def compare(
+    self, z: Float[Array, 'b d'], tokens: UInt8[Array, 'b t tracks']
+  ) -> tuple[Float[Array, 'b t tracks'], UInt8[Array, 'b t tracks']]:
+    """Nats that each of the tokens costs, and the likeliest tokens."""
+    nats, predicted = self._each(
+      'compare', z, tokens.shape[1], tokens.transpose(2, 1, 0)
+    )
+    return nats.transpose(2, 1, 0), predicted.transpose(2, 1, 0)
+
+  @nn.compact
+  def _each(self, method, z, num_steps, *each):
+    """What `method` of each track's decoder returns."""
+    track = TrackDecoder(self.width, self.depth, self.compute, parent=None)
+    params = self.param('tracks', lstm.copies(track, len(TRACKS), z, num_steps))
+
+    def run(params, tokens=num_steps):
+      return track.apply({'params': params}, z, tokens, method=method)
+
+    return lstm.beside(run, self.compute.stacked)(params, *each)
 
 
 ACTIVATIONS = {
@@ -192,6 +243,20 @@ class MusAE:
   ) -> Float[Array, 'b t tracks tokens']:
     """Logits of every token; their argmax is a phrase."""
     return self.decoder.apply(params['decoder'], z / self.unit, num_steps)
+
+  def compare(
+    self,
+    params: dict,
+    z: Float[Array, 'b d'],
+    tokens: UInt8[Array, 'b t tracks'],
+  ) -> tuple[Float[Array, 'b t tracks'], UInt8[Array, 'b t tracks']]:
+    """Nats that each of the tokens costs, and the likeliest tokens.
+
+    What the logits of `decode` say, without keeping them.
+    """
+    return self.decoder.apply(
+      params['decoder'], z / self.unit, tokens, method='compare'
+    )
 
   def score(
     self,

@@ -46,6 +46,13 @@ def shard_batch(batch, mesh: Mesh):
   )
 
 
+def everywhere(tree, mesh: Mesh | None):
+  """Inside a jitted function, the tree with every array on every device."""
+  if mesh is None:
+    return tree
+  return jax.lax.with_sharding_constraint(tree, replicated(mesh))
+
+
 def jit(
   function,
   mesh: Mesh | None,

@@ -165,13 +165,24 @@ def augment(model, settings, key, batch):
   return tokens, genres
 
 
-def _train_critic(model, settings, state, posterior, genres, condition, key):
+def _condition(settings, genres):
+  """What the critic sees of the genres."""
+  return jnp.float32(genres) * (settings.condition != 'none')
+
+
+def _train_critic(model, settings, state, posterior, genres, key, mesh):
   """`critic_steps` updates against constant codes, each with fresh draws.
+
+  Every device makes all of them, on the whole batch: the codes are gathered
+  once, where shares of the batch would be added up at each update.
 
   Returns:
     The critic's parameters, its optimiser's state, the last update's metrics.
   """
-  posterior = jax.lax.stop_gradient(posterior)
+  posterior, genres = parallel.everywhere(
+    (jax.lax.stop_gradient(posterior), genres), mesh
+  )
+  condition = _condition(settings, genres)
   learning_rate = settings.critic_learning_rate * settings.decay(state.step)
 
   def update(carry, key):
@@ -225,7 +236,6 @@ def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
     key = jax.random.fold_in(state.key, state.step)
     visit_key, critic_key, posterior_key = jax.random.split(key, 3)
     tokens, genres = augment(model, settings, visit_key, batch)
-    condition = jnp.float32(genres) * (settings.condition != 'none')
     autoencoder = {name: state.params[name] for name in ('encoder', 'decoder')}
 
     posterior, pull_back = jax.vjp(
@@ -233,16 +243,17 @@ def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
       autoencoder['encoder'],
     )
     critic, critic_optimizer, metrics = _train_critic(
-      model, settings, state, posterior, genres, condition, critic_key
+      model, settings, state, posterior, genres, critic_key, mesh
     )
+    condition = _condition(settings, genres)
     beta = settings.beta(state.step)
 
     def loss(decoder, posterior):
       z = posterior.sample(posterior_key)
-      logits = model.decode({'decoder': decoder}, z, tokens.shape[1])
-      reconstruction = losses.reconstruction(logits, tokens)
+      nats, predicted = model.compare({'decoder': decoder}, z, tokens)
+      reconstruction = nats.sum(-1).mean()
       score = model.score({'critic': critic}, z, condition).mean()
-      correct = (logits.argmax(-1) == tokens).mean((0, 1))
+      correct = (predicted == tokens).mean((0, 1))
       return reconstruction - beta * score, (reconstruction, correct)
 
     (total, (reconstruction, correct)), (decoder_grads, posterior_grads) = (
@@ -302,8 +313,7 @@ def make_eval_step(model: MusAE, mesh: Mesh | None = None):
     params: dict, phrases: UInt8[Array, 'b t tracks'], mask: Bool[Array, 'b']
   ) -> dict:
     z = model.encode(params, phrases).mean
-    logits = model.decode(params, z, phrases.shape[1])
-    predicted = logits.argmax(-1)
+    nats, predicted = model.compare(params, z, phrases)
     correct = predicted == phrases
     attack, claimed = phrases < NUM_PITCHES, predicted < NUM_PITCHES
     sums = {
@@ -312,7 +322,7 @@ def make_eval_step(model: MusAE, mesh: Mesh | None = None):
       'attacks': attack,
       'attacks_correct': attack & correct,
       'onset_fp': claimed & ~correct,
-      'cross_entropy': losses.cross_entropy(logits, phrases),
+      'cross_entropy': nats,
     }
     return jax.tree.map(
       lambda x: jnp.where(mask[:, None, None], x, 0).sum((0, 1)), sums

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -129,14 +130,23 @@ def test_a_track_starts_at_h0_with_z_at_every_step(params, z):
   cell = jnp.zeros_like(h)
   expected = []
   for _ in range(2):
-    gates = z @ p['Dense_0']['kernel'] + p['LSTM_0']['bias']
-    gates = gates + h @ p['LSTM_0']['kernel']
+    layer = p['layers_0']
+    gates = z @ layer['inputs'] + layer['bias'] + h @ layer['kernel']
     i, f, g, o = jnp.split(gates, 4, -1)
     cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
     h = jax.nn.sigmoid(o) * jnp.tanh(cell)
     expected.append(h @ p['logits']['kernel'] + p['logits']['bias'])
   actual = decoder.apply(params, z, 2)
   np.testing.assert_allclose(actual, jnp.stack(expected), atol=1e-5)
+
+
+def test_comparing_says_what_the_logits_say(params, tokens, z):
+  model = make_model()
+  logits = jax.jit(model.decode, static_argnums=2)(params, z, NUM_STEPS)
+  nats, predicted = jax.jit(model.compare)(params, z, tokens)
+  log_p = np.log(np.take_along_axis(nn.softmax(logits), tokens[..., None], -1))
+  np.testing.assert_allclose(nats, -log_p[..., 0], rtol=1e-5)
+  np.testing.assert_array_equal(predicted, logits.argmax(-1))
 
 
 def test_no_condition_is_zeros_and_a_condition_matters(params, z):

@@ -30,6 +30,14 @@ def get_config() -> ConfigDict:
     # Networks and penalty in coordinates where the prior has unit scale.
     whitened=True,
   )
+  config.compute = dict(
+    # Of the operands of products and of what is kept for the gradient; all
+    # else is float32. 'auto': float32 on a CPU, else bfloat16.
+    dtype='auto',
+    unroll=0,  # timesteps in a turn of the LSTMs' loops; 0: 1 on a CPU, else 8
+    stacked='auto',  # tracks in one loop; 'auto': one by one on a CPU
+    remat=False,  # whether gates are computed again, which saves memory
+  )
   config.critic = dict(
     width=1024,
     # At 512 dimensions tanh units saturated and let the codes run away in a
