@@ -1,6 +1,7 @@
 # make quickstart: from nothing to a trained small model, its evaluation,
 #                  pictures and .mid files, in runs/quickstart
 # make test:       from nothing to a green test suite
+# make guard:      what the step costs an H100, compiled without one, is guarded
 PYTHON ?= python3
 VENV ?= .venv
 PY = $(VENV)/bin/python
@@ -9,7 +10,7 @@ RUN = runs/quickstart
 # Songs of the validation split, which training never sees.
 SONGS = funk-00144 jazz-00252 metal-00297
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test guard lint clean
 
 quickstart: $(VENV)/.installed $(DATA)/midi/labels.csv
 	$(PY) -m tfds_lakh.build --config=2bar --manual_dir=$(DATA)/midi --data_dir=$(DATA)
@@ -29,6 +30,12 @@ $(DATA)/midi/labels.csv: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(PY) -m pytest -n 2 --dist loadfile
 
+# An environment of its own: JAX complains of a CUDA plugin without CUDA.
+guard:
+	test -d $(VENV)-aot || $(PYTHON) -m venv $(VENV)-aot
+	$(VENV)-aot/bin/python -m pip install --quiet -c constraints.txt -e '.[aot]' pytest
+	$(VENV)-aot/bin/python -m pytest tests/test_compiled.py
+
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -43,4 +50,4 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) data/quickstart runs/quickstart
+	rm -rf $(VENV) $(VENV)-aot data/quickstart runs/quickstart

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from experiments.config_flag import ConfigError
 from musae_jax import checkpoint, data, models, priors, training
+from musae_jax.pianoroll import STEPS_PER_BAR
 
 Config = Mapping[str, Any]
 # What a command meets with one line instead of a traceback.
@@ -123,10 +124,15 @@ def check(config: Config, num_devices: int = 1) -> None:
   settings(config)
 
 
-def model(config: Config) -> models.MusAE:
-  """Returns the networks and the prior."""
+def model(config: Config, platform: str | None = None) -> models.MusAE:
+  """Returns the networks and the prior.
+
+  Args:
+    config: of which the sections that describe them are read.
+    platform: what they will run on, 'cpu', 'gpu' or 'tpu'; JAX's default.
+  """
   try:
-    return checkpoint.build_model(config)
+    return checkpoint.build_model(config, platform)
   except ValueError as error:
     raise ConfigError(f'config.{error}') from error
 
@@ -146,6 +152,12 @@ def settings(config: Config) -> training.Settings:
     )
   except ValueError as error:
     raise ConfigError(f'config: {error}') from error
+
+
+def timesteps(config: Config) -> int:
+  """Returns how long the phrases of the config's data set are."""
+  num_bars = int(config['data']['name'].rpartition('/')[2].removesuffix('bar'))
+  return num_bars * STEPS_PER_BAR
 
 
 def splits(config: Config) -> Splits:

@@ -214,6 +214,14 @@ class MusAE:
   prior: Prior
   whitened: bool = True
 
+  def with_compute(self, compute: Compute) -> 'MusAE':
+    """The same model, computed otherwise."""
+    return dataclasses.replace(
+      self,
+      encoder=self.encoder.clone(compute=compute),
+      decoder=self.decoder.clone(compute=compute),
+    )
+
   @property
   def unit(self) -> Float[np.ndarray, 'd']:
     """Length, in the prior's coordinates, of one in the networks'."""

@@ -46,11 +46,17 @@ def shard_batch(batch, mesh: Mesh):
   )
 
 
-def everywhere(tree, mesh: Mesh | None):
-  """Inside a jitted function, the tree with every array on every device."""
+def everywhere(function, mesh: Mesh | None):
+  """`function` of arrays, run whole by every device instead of in shares.
+
+  For what is smaller than the sums that sharing it would take.
+  """
   if mesh is None:
-    return tree
-  return jax.lax.with_sharding_constraint(tree, replicated(mesh))
+    return function
+  whole = PartitionSpec()
+  return jax.shard_map(
+    function, mesh=mesh, in_specs=whole, out_specs=whole, check_vma=False
+  )
 
 
 def jit(

@@ -10,6 +10,7 @@ through.
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -170,20 +171,15 @@ def _condition(settings, genres):
   return jnp.float32(genres) * (settings.condition != 'none')
 
 
-def _train_critic(model, settings, state, posterior, genres, key, mesh):
+def _train_critic(model, settings, state, posterior, genres, key):
   """`critic_steps` updates against constant codes, each with fresh draws.
-
-  Every device makes all of them, on the whole batch: the codes are gathered
-  once, where shares of the batch would be added up at each update.
 
   Returns:
     The critic's parameters, its optimiser's state, the last update's metrics.
   """
-  posterior, genres = parallel.everywhere(
-    (jax.lax.stop_gradient(posterior), genres), mesh
-  )
   condition = _condition(settings, genres)
-  learning_rate = settings.critic_learning_rate * settings.decay(state.step)
+  step, params, optimizer = state
+  learning_rate = settings.critic_learning_rate * settings.decay(step)
 
   def update(carry, key):
     params, optimizer = carry
@@ -208,9 +204,8 @@ def _train_critic(model, settings, state, posterior, genres, key, mesh):
     )
     return carry, metrics
 
-  carry = state.params['critic'], state.critic_optimizer
   keys = jax.random.split(key, settings.critic_steps)
-  (params, optimizer), metrics = jax.lax.scan(update, carry, keys)
+  (params, optimizer), metrics = jax.lax.scan(update, (params, optimizer), keys)
   return params, optimizer, jax.tree.map(lambda x: x[-1], metrics)
 
 
@@ -242,8 +237,16 @@ def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
       lambda encoder: model.encode({'encoder': encoder}, tokens),
       autoencoder['encoder'],
     )
-    critic, critic_optimizer, metrics = _train_critic(
-      model, settings, state, posterior, genres, critic_key, mesh
+    # The codes are gathered once, where the gradients of each device's share
+    # would have to be added up at each of the critic's updates.
+    train_critic = parallel.everywhere(
+      functools.partial(_train_critic, model, settings), mesh
+    )
+    critic, critic_optimizer, metrics = train_critic(
+      (state.step, state.params['critic'], state.critic_optimizer),
+      jax.lax.stop_gradient(posterior),
+      genres,
+      critic_key,
     )
     condition = _condition(settings, genres)
     beta = settings.beta(state.step)

@@ -1,0 +1,258 @@
+"""What the training step costs an H100, read off its compiled program.
+
+    pip install -c constraints.txt '.[aot]'
+    python -m experiments.benchmarks.compiled [--configs flower16] [--json]
+
+No GPU is needed: XLA compiles for one that it is told of. Counted are kernel
+launches (those in a loop as often as it turns), the memory that XLA plans
+besides parameters and batch, and collectives. On a device XLA also times
+kernels against each other and may choose others, cuBLAS among them; the count
+then differs by few, for a kernel is exchanged for another.
+"""
+
+import json
+import os
+import pathlib
+import re
+import sys
+import time
+from typing import NamedTuple
+
+# The plugin would want CUDA's libraries, which compiling does without.
+os.environ.setdefault('JAX_SKIP_CUDA_CONSTRAINTS_CHECK', '1')
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import topologies
+from jax.sharding import AxisType, Mesh
+
+from experiments import build, config_flag
+from musae_jax import arguments, training
+from musae_jax.pianoroll import TRACKS
+
+_DEVICE = pathlib.Path(__file__).with_name('h100.txtpb')
+VARIANTS = {
+  'default': {},
+  'unroll 1': {'unroll': 1},
+  'unroll 4': {'unroll': 4},
+  'remat': {'remat': True},
+  'one by one': {'stacked': False},
+  'float32': {'dtype': 'float32'},
+}
+# What takes no kernel of its own.
+_FREE = frozenset(
+  'after-all bitcast call conditional constant get-tuple-element iota '
+  'opt-barrier parameter partition-id replica-id tuple while'.split()
+)
+_COLLECTIVES = ('all-reduce', 'all-gather', 'reduce-scatter', 'all-to-all')
+
+
+class MissingPlugin(RuntimeError):
+  """The wheels that compile for CUDA are not installed."""
+
+
+class Program(NamedTuple):
+  """A compiled step, in numbers.
+
+  Attributes:
+    launches: of kernels, in one step.
+    loops: (turns, launches in a turn) of each loop.
+    collectives: run in a step by all loops and outside of them.
+    collectives_in_loops: those of them that are in a loop.
+    temporary_gib: memory besides arguments, on each device.
+    arguments_gib: of parameters, optimisers' state and batch, on each device.
+    compile_s: seconds that compiling took.
+  """
+
+  launches: int
+  loops: list[tuple[int, int]]
+  collectives: int
+  collectives_in_loops: int
+  temporary_gib: float
+  arguments_gib: float
+  compile_s: float
+
+
+def mesh(num_devices: int) -> Mesh:
+  """Returns a mesh of H100s that are not there.
+
+  Raises:
+    MissingPlugin: there is no compiler for them.
+  """
+  try:
+    topology = topologies.get_topology_desc(
+      platform='cuda',
+      target_config=_DEVICE.read_text(),
+      topology=f'1x1x{num_devices}',
+    )
+  except NotImplementedError as error:
+    raise MissingPlugin(
+      'no compiler for CUDA here; expected jax-cuda13-plugin and '
+      "jax-cuda13-pjrt of jaxlib's version: pip install '.[aot]'"
+    ) from error
+  return Mesh(
+    np.array(topology.devices), ('data',), axis_types=(AxisType.Auto,)
+  )
+
+
+def compile_step(model, settings, config, num_devices: int) -> Program:
+  """Returns the numbers of a whole training step."""
+  num_steps = build.timesteps(config)
+  batch_size = config.train.batch_size
+  state = jax.eval_shape(
+    lambda: training.init_state(model, settings, 0, num_steps)
+  )
+  shape = batch_size, num_steps, len(TRACKS)
+  genres = batch_size, model.prior.num_components
+  batch = {
+    'phrases': jax.ShapeDtypeStruct(shape, jnp.uint8),
+    'genres': jax.ShapeDtypeStruct(genres, bool),
+  }
+  step = training.make_train_step(model, settings, mesh(num_devices))
+  lowered = step.trace(state, batch).lower(lowering_platforms=('cuda',))
+  start = time.perf_counter()
+  compiled = lowered.compile()
+  seconds = time.perf_counter() - start
+  memory = compiled.memory_analysis()
+  return Program(
+    **count(compiled.as_text()),
+    temporary_gib=memory.temp_size_in_bytes / 2**30,
+    arguments_gib=memory.argument_size_in_bytes / 2**30,
+    compile_s=seconds,
+  )
+
+
+def count(hlo: str) -> dict:
+  """Returns launches, loops and collectives of a program in HLO's text.
+
+  Raises:
+    ValueError: a loop does not say how often it turns.
+  """
+  computations, entry = _computations(hlo)
+  loops = []
+
+  def visit(name, turns):
+    launches = collectives = inside = 0
+    for opcode, line in computations[name]:
+      if opcode == 'while':
+        known = re.search(r'"known_trip_count":\{"n":"(\d+)"', line)
+        if not known:
+          raise ValueError(f'a loop without a known trip count: {line[:80]}')
+        found = visit(_called('body', line), turns * int(known[1]))
+        loops.append((int(known[1]), found[0]))
+        launches += int(known[1]) * found[0]
+        collectives += int(known[1]) * found[1]
+        inside += int(known[1]) * found[1]
+      elif opcode == 'call':
+        found = visit(_called('to_apply', line), turns)
+        launches, collectives, inside = (
+          a + b for a, b in zip((launches, collectives, inside), found)
+        )
+      elif opcode not in _FREE and not opcode.endswith('-done'):
+        launches += 1
+        collectives += opcode.removesuffix('-start') in _COLLECTIVES
+    return launches, collectives, inside
+
+  launches, collectives, inside = visit(entry, 1)
+  return {
+    'launches': launches,
+    'loops': loops,
+    'collectives': collectives,
+    'collectives_in_loops': inside,
+  }
+
+
+def _called(attribute: str, line: str) -> str:
+  return re.search(rf'{attribute}=%?([\w.\-]+)', line)[1]
+
+
+def _computations(hlo: str) -> tuple[dict, str]:
+  """Returns the (opcode, line) pairs of each computation, the entry's name."""
+  computations, entry, name = {}, None, None
+  for line in hlo.splitlines():
+    head = re.match(r'(ENTRY )?%?([\w.\-]+) \(.*\{', line)
+    if head:
+      name = head[2]
+      computations[name] = []
+      entry = name if head[1] else entry
+    elif line.startswith('}'):
+      name = None
+    elif name and ' = ' in line:
+      # Types, which stand between '=' and the opcode, have no such word
+      # before a parenthesis.
+      right = re.sub(r'/\*.*?\*/', '', line.split(' = ', 1)[1])
+      opcode = re.search(r'(?:^|[\s)}\]])([a-z][\w\-]*)\(', right)[1]
+      computations[name].append((opcode, line))
+  return computations, entry
+
+
+def table(rows: list[dict]) -> str:
+  """Returns the rows as Markdown."""
+  lines = [
+    '| config | variant | devices | launches | in the loops, a turn '
+    '| temporary | arguments | collectives, in loops | compile |',
+    '|---|---|---:|---:|---|---:|---:|---:|---:|',
+  ]
+  for row in rows:
+    turns = sorted({f'{t} x {n}' for t, n in row['loops']})
+    lines.append(
+      f'| {row["config"]} | {row["variant"]} | {row["devices"]} '
+      f'| {row["launches"]:,} | {", ".join(turns)} '
+      f'| {row["temporary_gib"]:.1f} GiB | {row["arguments_gib"]:.1f} GiB '
+      f'| {row["collectives"]}, {row["collectives_in_loops"]} '
+      f'| {row["compile_s"]:.0f} s |'
+    )
+  return '\n'.join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Runs the command; returns its exit status."""
+  parser = arguments.Parser(description=__doc__)
+  parser.add_argument(
+    '--configs', nargs='+', default=['gaussian2', 'flower16'], metavar='NAME'
+  )
+  parser.add_argument(
+    '--variants',
+    nargs='+',
+    choices=VARIANTS,
+    default=list(VARIANTS),
+    help='what is compiled on one device',
+  )
+  parser.add_argument(
+    '--devices',
+    type=arguments.positive,
+    default=8,
+    help='compile the default for as many, too; 1: do not',
+  )
+  parser.add_argument('--json', action='store_true', help='print JSON')
+  args = parser.parse_args(argv)
+  rows = []
+  try:
+    for name in args.configs:
+      config = config_flag.load(name)
+      settings = build.settings(config)
+      model = build.model(config, 'gpu')
+      cases = [(variant, 1) for variant in args.variants]
+      if args.devices > 1:
+        cases.append(('default', args.devices))
+      for variant, num_devices in cases:
+        print(f'{name}, {variant}, {num_devices} devices', file=sys.stderr)
+        compute = model.encoder.compute._replace(**VARIANTS[variant])
+        program = compile_step(
+          model.with_compute(compute), settings, config, num_devices
+        )
+        rows.append(
+          {'config': name, 'variant': variant, 'devices': num_devices}
+          | program._asdict()
+        )
+  except (*build.ERRORS, MissingPlugin) as error:
+    print(f'error: {error}', file=sys.stderr)
+    return 1
+  print(json.dumps(rows, indent=1) if args.json else table(rows))
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())

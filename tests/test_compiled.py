@@ -1,0 +1,85 @@
+"""The step that is compiled for an H100, and the counting itself."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+
+from experiments.benchmarks import compiled
+
+HLO = """\
+HloModule jit_step
+
+%fused (p: f32[4]) -> f32[4] {
+  %p = f32[4]{0} parameter(0)
+  ROOT %a = f32[4]{0} add(%p, %p)
+}
+
+%inner (q: (s32[], f32[4])) -> (s32[], f32[4]) {
+  %q = (s32[], /*index=1*/f32[4]{0}) parameter(0)
+  %x = f32[4]{0} get-tuple-element(%q), index=1
+  %sum = f32[4]{0} all-reduce-start(%x), replica_groups={}, to_apply=%add
+  %done = f32[4]{0} all-reduce-done(%sum)
+  ROOT %t = (s32[], f32[4]{0}) tuple(%x, %done)
+}
+
+%outer (q: (s32[], f32[4])) -> (s32[], f32[4]) {
+  %q = (s32[], f32[4]{0}) parameter(0)
+  %y = f32[4]{0} fusion(%q), kind=kLoop, calls=%fused
+  %w = (s32[], f32[4]{0}) while(%q), condition=%c, body=%inner, \
+backend_config={"known_trip_count":{"n":"3"}}
+  ROOT %c = (s32[], f32[4]{0}) copy(%w)
+}
+
+ENTRY %main (a: f32[4]) -> f32[4] {
+  %a = f32[4]{0} parameter(0)
+  %b = (f32[4]{0}, u8[9]{0}) custom-call(%a), custom_call_target="gemm"
+  %w = (s32[], f32[4]{0}) while(%b), condition=%c, body=%outer, \
+backend_config={"known_trip_count":{"n":"5"}}
+  %g = f32[4]{0} all-gather(%a), dimensions={0}
+  ROOT %r = f32[4]{0} bitcast(%g)
+}
+"""
+
+
+def test_launches_are_counted_as_often_as_their_loops_turn():
+  # A turn of the outer loop: its fusion, its copy, three times the inner's one.
+  assert compiled.count(HLO) == {
+    'launches': 1 + 5 * (2 + 3 * 1) + 1,
+    'loops': [(3, 1), (5, 5)],
+    'collectives': 5 * 3 + 1,
+    'collectives_in_loops': 15,
+  }
+
+
+def test_a_loop_of_unknown_length_is_refused():
+  with pytest.raises(ValueError, match='known trip count'):
+    compiled.count(HLO.replace('"known_trip_count"', '"unknown"'))
+
+
+def run(*flags):
+  command = [sys.executable, '-m', 'experiments.benchmarks.compiled', *flags]
+  return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(
+  importlib.util.find_spec('jax_plugins') is None,
+  reason="compiles for CUDA: pip install '.[aot]'",
+)
+def test_flower16_on_an_h100_stays_within_its_launches_and_memory():
+  result = run('--configs', 'flower16', '--variants', 'default', '--json')
+  assert not result.returncode, result.stderr
+  one, eight = json.loads(result.stdout)
+  assert one['launches'] <= 10_000
+  assert one['temporary_gib'] + one['arguments_gib'] <= 16
+  assert eight['devices'] == 8
+  assert eight['collectives'] > 0
+  assert eight['collectives_in_loops'] == 0
+
+
+def test_unknown_names_are_told_in_a_line():
+  result = run('--configs', 'flour')
+  assert result.returncode
+  assert 'flower16' in result.stderr.splitlines()[-1]
