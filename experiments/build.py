@@ -41,6 +41,7 @@ _AT_LEAST = {
   'train.beta_end': 0,
   'train.beta_increment': 0,
   'train.beta_interval': 1,
+  'train.steps_per_dispatch': 1,
   'train.log_every': 1,
   'train.eval_every': 1,
   'train.eval_phrases': 1,
@@ -52,6 +53,7 @@ _AT_LEAST = {
 _ABOVE_0 = ('prior.radial_variance', 'prior.variance')
 _ONE_OF = {
   'data.in_memory': ('auto', 'true', 'false'),
+  'data.on_device': ('auto', 'true', 'false'),
   'data.name': ('lakh_pianoroll/2bar', 'lakh_pianoroll/16bar'),
 }
 
@@ -118,6 +120,9 @@ def check(config: Config, num_devices: int = 1) -> None:
     refuse('model.width', 'an even number: half is each direction')
   if value('train.batch_size') % num_devices:
     refuse('train.batch_size', f'a multiple of the {num_devices} devices')
+  for field in ('num_steps', 'log_every', 'eval_every'):
+    if value(f'train.{field}') % value('train.steps_per_dispatch'):
+      refuse(f'train.{field}', 'a multiple of train.steps_per_dispatch')
   if value('train.checkpoint_every') % value('train.log_every'):
     refuse('train.checkpoint_every', 'a multiple of train.log_every')
   model(config)

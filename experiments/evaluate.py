@@ -13,7 +13,7 @@ import pathlib
 import sys
 
 from experiments import build
-from musae_jax import arguments, evaluation, parallel, training
+from musae_jax import arguments, evaluation, parallel
 from musae_jax.pianoroll import STEPS_PER_BAR
 
 
@@ -37,7 +37,7 @@ def evaluate(
   mesh = parallel.make_mesh()
   batch_size = batch_size or config['train']['batch_size']
   sums = evaluation.evaluate(
-    training.make_eval_step(build.model(config), mesh),
+    evaluation.make_eval_step(build.model(config), mesh),
     parallel.replicate(loaded.params, mesh),
     splits.validation.phrases,
     math.ceil(batch_size / mesh.size) * mesh.size,

@@ -18,7 +18,7 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from experiments import build, config_flag, writer
+from experiments import build, config_flag, feeds, profiling, writer
 from musae_jax import (
   arguments,
   checkpoint,
@@ -36,11 +36,13 @@ _MAY_CHANGE = frozenset(
   {
     'data.dir',
     'data.in_memory',
+    'data.on_device',
     'data.built_by',
     'compute.unroll',
     'compute.stacked',
     'compute.remat',
     'train.num_steps',
+    'train.steps_per_dispatch',
     'train.log_every',
     'train.eval_every',
     'train.eval_phrases',
@@ -60,7 +62,7 @@ class Run(NamedTuple):
   config: ConfigDict
   splits: build.Splits
   mesh: Mesh
-  train_step: object
+  feed: feeds.Feed
   eval_step: object
 
   @property
@@ -73,9 +75,18 @@ class Run(NamedTuple):
 
 
 def train(
-  config: ConfigDict, workdir: str | os.PathLike, resume: bool = True
+  config: ConfigDict,
+  workdir: str | os.PathLike,
+  resume: bool = True,
+  profile: range | None = None,
 ) -> None:
   """Trains up to `config.train.num_steps`, from the newest checkpoint.
+
+  Args:
+    config: what to train.
+    workdir: the run's folder.
+    resume: whether there may be a checkpoint.
+    profile: steps to trace.
 
   Raises:
     RunError, `build.ERRORS`: of one line each.
@@ -101,13 +112,16 @@ def train(
       config,
       splits,
       mesh,
-      training.make_train_step(model, settings, mesh),
-      training.make_eval_step(model, mesh),
+      feeds.make(config, model, splits.train, mesh),
+      evaluation.make_eval_step(model, mesh),
     )
     state = training.init_state(
       model, settings, config.train.seed, splits.train.timesteps
     )
-    _loop(run, workdir, checkpoints, parallel.replicate(state, mesh))
+    with profiling.Profiler(workdir, profile) as profiler:
+      _loop(
+        run, workdir, checkpoints, parallel.replicate(state, mesh), profiler
+      )
 
 
 def _loop(
@@ -115,14 +129,19 @@ def _loop(
   workdir: str | os.PathLike,
   checkpoints: checkpoint.Checkpoints,
   state: training.TrainState,
+  profiler: profiling.Profiler,
 ) -> None:
   """Updates, logs, validates and saves until the last step."""
-  config = run.config.train
-  batches = data.batches(run.splits.train, config.batch_size, config.seed)
+  config, feed = run.config.train, run.feed
   start = 0
   if checkpoints.steps():
     start, state, position = checkpoints.restore(state)
-    batches.set_state(position)
+    feed.set_state(position)
+  if start % feed.num_updates:
+    raise RunError(
+      f'{workdir}: is at step {start}, which config.train.steps_per_dispatch='
+      f'{feed.num_updates} does not divide'
+    )
   if start >= config.num_steps:
     print(
       f'{workdir}: already at step {start} of {config.num_steps}: nothing to do'
@@ -134,9 +153,11 @@ def _loop(
       f'{workdir}: step {start} of {config.num_steps}, {run.mesh.size} x '
       f'{jax.devices()[0].device_kind}; the first step compiles'
     )
-    for step in range(start + 1, config.num_steps + 1):
-      batch = parallel.shard_batch(next(batches), run.mesh)
-      state, metrics = run.train_step(state, batch)
+    for before in range(start, config.num_steps, feed.num_updates):
+      step = before + feed.num_updates
+      profiler.before(before + 1, step)
+      state, metrics = feed.update(state)
+      profiler.after(step, metrics)
       pending.append(metrics)
       last = step == config.num_steps
       if last or step % config.log_every == 0:
@@ -152,7 +173,7 @@ def _loop(
       if last or step % config.eval_every == 0:
         log.write(step, 'validation', _validate(run, state.params))
       if last or step % config.checkpoint_every == 0:
-        checkpoints.save(step, state, batches.get_state(), run.about)
+        checkpoints.save(step, state, feed.get_state(), run.about)
 
 
 def _means(
@@ -161,7 +182,7 @@ def _means(
   """Returns the mean of each metric over the steps since the last line.
 
   Args:
-    pending: each step's metrics.
+    pending: the metrics of each dispatch, scalars or [steps].
     step: the last of them.
     saved: the steps that there are checkpoints of.
 
@@ -257,9 +278,15 @@ def main(argv: list[str] | None = None) -> int:
     default=True,
     help='go on from the newest checkpoint; without, there may be none',
   )
+  parser.add_argument(
+    '--profile',
+    type=profiling.steps,
+    metavar='FIRST:LAST',
+    help="trace these steps into the folder's profile/",
+  )
   try:
     args = parser.parse(argv)
-    train(args.config, args.workdir, args.resume)
+    train(args.config, args.workdir, args.resume, args.profile)
   except (*build.ERRORS, RunError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1

@@ -197,11 +197,7 @@ def batches(split: Split, batch_size: int, seed: int) -> Batches:
   Raises:
     DatasetError: the split has not one batch.
   """
-  if len(split) < batch_size:
-    raise DatasetError(
-      f'{split.name}: {len(split)} training phrases; expected at least '
-      f'batch_size={batch_size}'
-    )
+  check_size(split, batch_size)
 
   def batch_at(step: int) -> dict[str, np.ndarray]:
     return split.batch(batch_rows(len(split), batch_size, seed, step))
@@ -216,13 +212,29 @@ def batches(split: Split, batch_size: int, seed: int) -> Batches:
   return iter(steps.to_iter_dataset(options))
 
 
+def check_size(split: Split, batch_size: int) -> None:
+  """Raises a DatasetError where the split has not one batch."""
+  if len(split) < batch_size:
+    raise DatasetError(
+      f'{split.name}: {len(split)} training phrases; expected at least '
+      f'batch_size={batch_size}'
+    )
+
+
 def batch_rows(
   num_rows: int, batch_size: int, seed: int, step: int
 ) -> np.ndarray:
   """Returns the rows int64[batch_size] of the batch at `step`."""
   epoch, index = divmod(step, num_rows // batch_size)
+  return epoch_rows(num_rows, batch_size, seed, epoch)[index]
+
+
+def epoch_rows(
+  num_rows: int, batch_size: int, seed: int, epoch: int
+) -> np.ndarray:
+  """Returns the rows int64[num_batches, batch_size] of an epoch's batches."""
   order = permutation(num_rows, seed, epoch)
-  return order[index * batch_size : (index + 1) * batch_size]
+  return order[: num_rows - num_rows % batch_size].reshape(-1, batch_size)
 
 
 @functools.lru_cache(maxsize=4)

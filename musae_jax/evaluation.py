@@ -8,10 +8,13 @@ that look at no phrase, the accuracy on attacks, and the F1 of onsets.
 from collections.abc import Callable, Mapping
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jax.sharding import Mesh
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from musae_jax import data
+from musae_jax import data, parallel
+from musae_jax.models import MusAE
 from musae_jax.pianoroll import HOLD, NUM_PITCHES, NUM_TOKENS, TRACKS
 
 # One number a track, in TRACKS' order; as `make_eval_step` counts them.
@@ -34,6 +37,45 @@ PAPER = {
 }
 
 
+def make_eval_step(model: MusAE, mesh: Mesh | None = None):
+  """Counts to add up over a split: `step(params, phrases, mask) -> sums`.
+
+  A phrase is reconstructed from its posterior's mean, each token by argmax. An
+  onset is a pitch token; it is found where the same pitch stands at the same
+  timestep of the same track.
+
+  Args:
+    model: networks and prior.
+    mesh: where parameters are replicated, phrases split; None: one device.
+
+  Returns:
+    A jitted function of parameters, phrases uint8[b, T, 4] and mask bool[b],
+    False where a row only fills the batch. Its sums are [4], one a track, over
+    phrases and timesteps: int32, but for 'cross_entropy', float32 nats.
+  """
+
+  def step(
+    params: dict, phrases: UInt8[Array, 'b t tracks'], mask: Bool[Array, 'b']
+  ) -> dict:
+    z = model.encode(params, phrases).mean
+    nats, predicted = model.compare(params, z, phrases)
+    correct = predicted == phrases
+    attack, claimed = phrases < NUM_PITCHES, predicted < NUM_PITCHES
+    sums = {
+      'timesteps': jnp.ones_like(correct),
+      'correct': correct,
+      'attacks': attack,
+      'attacks_correct': attack & correct,
+      'onset_fp': claimed & ~correct,
+      'cross_entropy': nats,
+    }
+    return jax.tree.map(
+      lambda x: jnp.where(mask[:, None, None], x, 0).sum((0, 1)), sums
+    )
+
+  return parallel.jit(step, mesh, sharded=(1, 2))
+
+
 def evaluate(
   step: Callable[..., Sums],
   params: dict,
@@ -45,7 +87,7 @@ def evaluate(
   """Returns the sums of an evaluation step over phrases.
 
   Args:
-    step: from `training.make_eval_step`.
+    step: from `make_eval_step`.
     params: the model's.
     phrases: tokens uint8[n, t, 4].
     batch_size: phrases of a batch.

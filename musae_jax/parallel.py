@@ -46,6 +46,13 @@ def shard_batch(batch, mesh: Mesh):
   )
 
 
+def spread(batch, mesh: Mesh | None):
+  """Inside a jitted function, the batch with a slice on each device."""
+  if mesh is None:
+    return batch
+  return jax.lax.with_sharding_constraint(batch, split(mesh))
+
+
 def everywhere(function, mesh: Mesh | None):
   """`function` of arrays, run whole by every device instead of in shares.
 

@@ -1,4 +1,4 @@
-"""Training and evaluation steps: pure, jitted, the same on any mesh.
+"""The training step: pure, jitted, the same on any mesh.
 
 The two phases of an update share no gradient. The critic is trained against
 codes that are constants to it; then encoder and decoder minimise
@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 from jax.sharding import Mesh
-from jaxtyping import Array, Bool, Float, Int, UInt8
+from jaxtyping import Array, Float, Int
 
 from musae_jax import losses, parallel
 from musae_jax.models import MusAE
-from musae_jax.pianoroll import NUM_PITCHES, TRACKS, transpose
+from musae_jax.pianoroll import TRACKS, transpose
 from musae_jax.priors import draw_components
 
 # The factor of both learning rates at update t.
@@ -209,6 +209,73 @@ def _train_critic(model, settings, state, posterior, genres, key):
   return params, optimizer, jax.tree.map(lambda x: x[-1], metrics)
 
 
+def _update(model, settings, mesh, state, batch):
+  """The state after one update, and its metrics."""
+  key = jax.random.fold_in(state.key, state.step)
+  visit_key, critic_key, posterior_key = jax.random.split(key, 3)
+  tokens, genres = augment(model, settings, visit_key, batch)
+  autoencoder = {name: state.params[name] for name in ('encoder', 'decoder')}
+
+  posterior, pull_back = jax.vjp(
+    lambda encoder: model.encode({'encoder': encoder}, tokens),
+    autoencoder['encoder'],
+  )
+  # The codes are gathered once, where the gradients of each device's share
+  # would have to be added up at each of the critic's updates.
+  train_critic = parallel.everywhere(
+    functools.partial(_train_critic, model, settings), mesh
+  )
+  critic, critic_optimizer, metrics = train_critic(
+    (state.step, state.params['critic'], state.critic_optimizer),
+    jax.lax.stop_gradient(posterior),
+    genres,
+    critic_key,
+  )
+  condition = _condition(settings, genres)
+  beta = settings.beta(state.step)
+
+  def loss(decoder, posterior):
+    z = posterior.sample(posterior_key)
+    nats, predicted = model.compare({'decoder': decoder}, z, tokens)
+    reconstruction = nats.sum(-1).mean()
+    score = model.score({'critic': critic}, z, condition).mean()
+    correct = (predicted == tokens).mean((0, 1))
+    return reconstruction - beta * score, (reconstruction, correct)
+
+  (total, (reconstruction, correct)), (decoder_grads, posterior_grads) = (
+    jax.value_and_grad(loss, (0, 1), has_aux=True)(
+      autoencoder['decoder'], posterior
+    )
+  )
+  grads = {
+    'encoder': pull_back(posterior_grads)[0],
+    'decoder': decoder_grads,
+  }
+  learning_rate = settings.learning_rate * settings.decay(state.step)
+  autoencoder, optimizer = _descend(
+    settings.optimizer, learning_rate, grads, state.optimizer, autoencoder
+  )
+  metrics |= {
+    'loss': total,
+    'reconstruction': reconstruction,
+    'beta': beta,
+    'learning_rate': learning_rate,
+    'encoder_gradient_norm': optax.tree.norm(grads['encoder']),
+    'decoder_gradient_norm': optax.tree.norm(grads['decoder']),
+  }
+  metrics |= {f'accuracy/{t}': correct[i] for i, t in enumerate(TRACKS)}
+  params = {**autoencoder, 'critic': critic}
+  # Of what the update leaves: the loss is of what it found.
+  metrics['parameter_norm'] = optax.tree.norm(params)
+  state = state.replace(
+    step=state.step + 1,
+    params=params,
+    optimizer=optimizer,
+    critic_optimizer=critic_optimizer,
+  )
+  return state, metrics
+
+
 def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
   """The update: `step(state, batch) -> (state, metrics)`.
 
@@ -228,107 +295,40 @@ def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
   """
 
   def step(state, batch):
-    key = jax.random.fold_in(state.key, state.step)
-    visit_key, critic_key, posterior_key = jax.random.split(key, 3)
-    tokens, genres = augment(model, settings, visit_key, batch)
-    autoencoder = {name: state.params[name] for name in ('encoder', 'decoder')}
-
-    posterior, pull_back = jax.vjp(
-      lambda encoder: model.encode({'encoder': encoder}, tokens),
-      autoencoder['encoder'],
-    )
-    # The codes are gathered once, where the gradients of each device's share
-    # would have to be added up at each of the critic's updates.
-    train_critic = parallel.everywhere(
-      functools.partial(_train_critic, model, settings), mesh
-    )
-    critic, critic_optimizer, metrics = train_critic(
-      (state.step, state.params['critic'], state.critic_optimizer),
-      jax.lax.stop_gradient(posterior),
-      genres,
-      critic_key,
-    )
-    condition = _condition(settings, genres)
-    beta = settings.beta(state.step)
-
-    def loss(decoder, posterior):
-      z = posterior.sample(posterior_key)
-      nats, predicted = model.compare({'decoder': decoder}, z, tokens)
-      reconstruction = nats.sum(-1).mean()
-      score = model.score({'critic': critic}, z, condition).mean()
-      correct = (predicted == tokens).mean((0, 1))
-      return reconstruction - beta * score, (reconstruction, correct)
-
-    (total, (reconstruction, correct)), (decoder_grads, posterior_grads) = (
-      jax.value_and_grad(loss, (0, 1), has_aux=True)(
-        autoencoder['decoder'], posterior
-      )
-    )
-    grads = {
-      'encoder': pull_back(posterior_grads)[0],
-      'decoder': decoder_grads,
-    }
-    learning_rate = settings.learning_rate * settings.decay(state.step)
-    autoencoder, optimizer = _descend(
-      settings.optimizer, learning_rate, grads, state.optimizer, autoencoder
-    )
-    metrics |= {
-      'loss': total,
-      'reconstruction': reconstruction,
-      'beta': beta,
-      'learning_rate': learning_rate,
-      'encoder_gradient_norm': optax.tree.norm(grads['encoder']),
-      'decoder_gradient_norm': optax.tree.norm(grads['decoder']),
-    }
-    metrics |= {f'accuracy/{t}': correct[i] for i, t in enumerate(TRACKS)}
-    params = {**autoencoder, 'critic': critic}
-    # Of what the update leaves: the loss is of what it found.
-    metrics['parameter_norm'] = optax.tree.norm(params)
-    state = state.replace(
-      step=state.step + 1,
-      params=params,
-      optimizer=optimizer,
-      critic_optimizer=critic_optimizer,
-    )
-    return state, metrics
+    return _update(model, settings, mesh, state, batch)
 
   return parallel.jit(step, mesh, sharded=(1,), donate=(0,))
 
 
-def make_eval_step(model: MusAE, mesh: Mesh | None = None):
-  """Counts to add up over a split: `step(params, phrases, mask) -> sums`.
+def make_train_steps(
+  model: MusAE,
+  settings: Settings,
+  num_updates: int,
+  mesh: Mesh | None = None,
+):
+  """Several updates: `steps(state, split) -> (state, metrics)`.
 
-  A phrase is reconstructed from its posterior's mean, each token by argmax. An
-  onset is a pitch token; it is found where the same pitch stands at the same
-  timestep of the same track.
+  As many calls of `make_train_step`'s would give the same, each with a batch
+  from the host.
 
   Args:
     model: networks and prior.
-    mesh: where parameters are replicated, phrases split; None: one device.
+    settings: how to train.
+    num_updates: made by one call.
+    mesh: where state and split are replicated; None: one device.
 
   Returns:
-    A jitted function of parameters, phrases uint8[b, T, 4] and mask bool[b],
-    False where a row only fills the batch. Its sums are [4], one a track, over
-    phrases and timesteps: int32, but for 'cross_entropy', float32 nats.
+    A jitted function that takes the state's memory. Its split is the dict of
+    `resident.Resident.at`; its metrics are arrays [num_updates].
   """
 
-  def step(
-    params: dict, phrases: UInt8[Array, 'b t tracks'], mask: Bool[Array, 'b']
-  ) -> dict:
-    z = model.encode(params, phrases).mean
-    nats, predicted = model.compare(params, z, phrases)
-    correct = predicted == phrases
-    attack, claimed = phrases < NUM_PITCHES, predicted < NUM_PITCHES
-    sums = {
-      'timesteps': jnp.ones_like(correct),
-      'correct': correct,
-      'attacks': attack,
-      'attacks_correct': attack & correct,
-      'onset_fp': claimed & ~correct,
-      'cross_entropy': nats,
-    }
-    return jax.tree.map(
-      lambda x: jnp.where(mask[:, None, None], x, 0).sum((0, 1)), sums
-    )
+  def steps(state, split):
+    def step(state, _):
+      rows = split['order'][state.step - split['first']]
+      batch = {name: split[name][rows] for name in ('phrases', 'genres')}
+      batch = parallel.spread(batch, mesh)
+      return _update(model, settings, mesh, state, batch)
 
-  return parallel.jit(step, mesh, sharded=(1, 2))
+    return jax.lax.scan(step, state, length=num_updates)
+
+  return parallel.jit(steps, mesh, sharded=(), donate=(0,))

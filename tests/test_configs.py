@@ -8,7 +8,7 @@ import pytest
 
 from experiments import build, config_flag
 from experiments.config_flag import ConfigError
-from musae_jax import data, training
+from musae_jax import data, evaluation, training
 
 TIMESTEPS = {'lakh_pianoroll/2bar': 32, 'lakh_pianoroll/16bar': 256}
 NAMES = [
@@ -52,7 +52,7 @@ def test_full_shapes(name):
   assert metrics['loss'].shape == ()
   mask = jax.ShapeDtypeStruct((config.train.batch_size,), bool)
   sums = jax.eval_shape(
-    training.make_eval_step(model), state.params, phrases, mask
+    evaluation.make_eval_step(model), state.params, phrases, mask
   )
   assert sums['correct'].shape == (4,)
 

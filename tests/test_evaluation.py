@@ -1,9 +1,11 @@
 """Accuracy, attack accuracy and onset F1, by hand; the two baselines."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from musae_jax import evaluation
+from musae_jax import evaluation, losses, models
 from musae_jax.pianoroll import HOLD, NUM_TOKENS, SILENCE, TRACKS
 
 # Four timesteps of the drums: two hits, then of three wrong ones one late.
@@ -133,3 +135,51 @@ def test_markdown_is_a_table():
   assert all(track in header for track in TRACKS)
   assert rows[0].startswith('| accuracy | this model | 0.500 | 1.000 |')
   assert '| attack accuracy | this model | 0.500 | - |' in text
+
+
+class Parrot:
+  """A model that says the same whatever it hears."""
+
+  def __init__(self, answer):
+    self.logits = 10 * jax.nn.one_hot(answer, NUM_TOKENS)
+
+  def encode(self, params, phrases):
+    return models.Posterior(jnp.zeros(len(phrases)), jnp.nan)
+
+  def compare(self, params, z, tokens):
+    logits = jnp.broadcast_to(self.logits, (*tokens.shape, NUM_TOKENS))
+    return losses.cross_entropy(logits, tokens), logits.argmax(-1)
+
+
+def test_evaluation_counts_by_hand():
+  # Per track: one onset found, one at the wrong pitch and one invented, ...
+  answer = np.array(
+    [
+      [36, 40, 60, SILENCE],
+      [38, HOLD, 62, SILENCE],
+      [SILENCE, 43, HOLD, 70],
+    ]
+  )
+  phrase = np.array(
+    [
+      [36, 40, 60, SILENCE],
+      [40, HOLD, HOLD, SILENCE],
+      [SILENCE, 45, 64, HOLD],
+    ],
+    np.uint8,
+  )
+  step = evaluation.make_eval_step(Parrot(answer))
+  sums = step({}, np.stack([phrase, phrase, phrase]), np.array([1, 1, 0], bool))
+  cost = losses.cross_entropy(Parrot(answer).logits, phrase).sum(0)
+  expected = {
+    'timesteps': [3, 3, 3, 3],
+    'correct': [2, 2, 1, 2],
+    'attacks': [2, 2, 2, 0],
+    'attacks_correct': [1, 1, 1, 0],
+    'onset_fp': [1, 1, 1, 1],
+    'cross_entropy': cost,
+  }
+  assert set(sums) == set(expected)
+  for name, value in expected.items():
+    np.testing.assert_allclose(sums[name], 2 * np.array(value), rtol=1e-6)
+    assert (sums[name].dtype == jnp.int32) == (name != 'cross_entropy')

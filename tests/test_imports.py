@@ -24,6 +24,7 @@ ORDER = (
   'losses',
   'models',
   'parallel',
+  'resident',
   'training',
   'checkpoint',
   'evaluation',

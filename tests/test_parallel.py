@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType
 
-from musae_jax import models, parallel, priors, training
+from musae_jax import evaluation, models, parallel, priors, training
 
 BATCH, NUM_STEPS, LATENT, WIDTH = 16, 2, 4, 4
 
@@ -61,7 +61,7 @@ def test_eight_devices_equal_one(model, batch):
   for num_devices in (1, 8):
     mesh = parallel.make_mesh(num_devices)
     step = training.make_train_step(model, settings, mesh)
-    evaluate = training.make_eval_step(model, mesh)
+    evaluate = evaluation.make_eval_step(model, mesh)
     state = parallel.replicate(copy(initial), mesh)
     mask = np.arange(BATCH) < 13
     data, mask = parallel.shard_batch((batch, mask), mesh)

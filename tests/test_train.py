@@ -134,6 +134,49 @@ def test_killed_and_resumed_run_equals_an_undisturbed_one(
   ).read_bytes()
 
 
+def test_a_run_goes_on_with_its_data_on_the_device(
+  undisturbed, start, tmp_path
+):
+  """Half from the host, half with two updates a call, and a step traced."""
+  for flags in (
+    ['--config.train.num_steps=12'],
+    [
+      '--config.data.on_device=true',
+      '--config.train.steps_per_dispatch=2',
+      '--profile=15:15',
+    ],
+  ):
+    process = start(tmp_path, *flags)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+  mine, theirs = writer.read(tmp_path), writer.read(undisturbed)
+  assert len(mine) >= len(theirs)  # the first run's end was validated, too
+  by_step = {(line['step'], 'train/loss' in line): line for line in mine}
+  for line in theirs:
+    found = by_step[line['step'], 'train/loss' in line]
+    assert found == pytest.approx(line, rel=1e-3, abs=1e-5, nan_ok=True)
+  assert list((tmp_path / 'profile').rglob('*.xplane.pb'))
+
+
+@pytest.mark.parametrize(
+  ('flags', 'field'),
+  [
+    (['--config.train.steps_per_dispatch=2'], 'steps_per_dispatch is 2'),
+    (['--config.train.steps_per_dispatch=5'], 'train.num_steps is 24'),
+    (
+      ['--config.data.on_device=true', '--config.data.in_memory=false'],
+      'data.on_device',
+    ),
+  ],
+)
+def test_what_the_device_has_no_room_for_is_refused(
+  tiny_data, tmp_path, capsys, flags, field
+):
+  flags = [*FLAGS, f'--config.data.dir={tiny_data}', *flags]
+  assert train.main([*flags, f'--workdir={tmp_path}'])
+  assert field in capsys.readouterr().err
+
+
 def test_run_leaves_its_metrics_and_checkpoints(undisturbed):
   lines = writer.read(undisturbed)
   trained = [line['step'] for line in lines if 'train/loss' in line]

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from musae_jax import losses, models, priors, training
+from musae_jax import models, priors, training
 from musae_jax.pianoroll import HOLD, NUM_TOKENS, SILENCE
 
 BATCH, NUM_STEPS, LATENT, WIDTH, GENRES = 8, 4, 4, 16, 4
@@ -240,49 +240,37 @@ def test_an_unknown_name_is_named(field):
     training.Settings(**{field: 'x'})
 
 
-class Parrot:
-  """A model that says the same whatever it hears."""
-
-  def __init__(self, answer):
-    self.logits = 10 * jax.nn.one_hot(answer, NUM_TOKENS)
-
-  def encode(self, params, phrases):
-    return models.Posterior(jnp.zeros(len(phrases)), jnp.nan)
-
-  def compare(self, params, z, tokens):
-    logits = jnp.broadcast_to(self.logits, (*tokens.shape, NUM_TOKENS))
-    return losses.cross_entropy(logits, tokens), logits.argmax(-1)
-
-
-def test_evaluation_counts_by_hand():
-  # Per track: one onset found, one at the wrong pitch and one invented, ...
-  answer = np.array(
-    [
-      [36, 40, 60, SILENCE],
-      [38, HOLD, 62, SILENCE],
-      [SILENCE, 43, HOLD, 70],
-    ]
+def test_several_updates_in_one_call_equal_as_many_calls(state):
+  """And nothing but what is put there goes to or from the device."""
+  rng = np.random.default_rng(0)
+  phrases = rng.integers(0, NUM_TOKENS, (9, NUM_STEPS, 4), dtype=np.uint8)
+  genres = rng.random((9, GENRES)) < 0.5
+  order = rng.integers(0, 9, (5, BATCH)).astype(np.int32)
+  settings = dataclasses.replace(
+    AUTOENCODER_ONLY, critic_learning_rate=1e-3, transpose=True
   )
-  phrase = np.array(
-    [
-      [36, 40, 60, SILENCE],
-      [40, HOLD, HOLD, SILENCE],
-      [SILENCE, 45, 64, HOLD],
-    ],
-    np.uint8,
+  step = training.make_train_step(make_model(), settings)
+  steps = training.make_train_steps(make_model(), settings, num_updates=3)
+  one_by_one, at_once = at(state, LATE), at(state, LATE)
+  split = {'phrases': phrases, 'genres': genres, 'order': order}
+  # The first two rows of the order are an earlier step's.
+  split = jax.device_put(split | {'first': np.int32(LATE - 2)})
+  batches = [
+    jax.device_put({'phrases': phrases[rows], 'genres': genres[rows]})
+    for rows in order[2:]
+  ]
+  with jax.transfer_guard('disallow'):
+    metrics = []
+    for batch in batches:
+      one_by_one, found = step(one_by_one, batch)
+      metrics.append(found)
+    at_once, together = steps(at_once, split)
+  assert int(at_once.step) == LATE + 3
+  for name, values in together.items():
+    expected = [found[name] for found in metrics]
+    np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-6)
+  jax.tree.map(
+    lambda a, e: np.testing.assert_allclose(a, e, rtol=1e-3, atol=1e-4),
+    at_once.params,
+    one_by_one.params,
   )
-  step = training.make_eval_step(Parrot(answer))
-  sums = step({}, np.stack([phrase, phrase, phrase]), np.array([1, 1, 0], bool))
-  cost = losses.cross_entropy(Parrot(answer).logits, phrase).sum(0)
-  expected = {
-    'timesteps': [3, 3, 3, 3],
-    'correct': [2, 2, 1, 2],
-    'attacks': [2, 2, 2, 0],
-    'attacks_correct': [1, 1, 1, 0],
-    'onset_fp': [1, 1, 1, 1],
-    'cross_entropy': cost,
-  }
-  assert set(sums) == set(expected)
-  for name, value in expected.items():
-    np.testing.assert_allclose(sums[name], 2 * np.array(value), rtol=1e-6)
-    assert (sums[name].dtype == jnp.int32) == (name != 'cross_entropy')

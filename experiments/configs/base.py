@@ -20,6 +20,8 @@ def get_config() -> ConfigDict:
     # 'auto': loaded whole if it fits in a third of the memory, else streamed;
     # 'true' and 'false' decide it by hand. The batches are the same.
     in_memory='auto',
+    # 'auto': on an accelerator, where it takes a quarter of the memory at most.
+    on_device='auto',
     # The command that a missing data set is reported with.
     built_by='python -m tfds_lakh.build --config={config} --data_dir={dir}',
   )
@@ -65,6 +67,7 @@ def get_config() -> ConfigDict:
     beta_increment=0.1,
     beta_interval=10_000,  # updates from one increment to the next
     transpose=True,  # by -5 to 6 semitones, drawn at each visit
+    steps_per_dispatch=1,  # updates in one call; more need the data on device
     log_every=100,  # must divide checkpoint_every, so that a resumed log is
     eval_every=2_000,  # the same log
     eval_phrases=4_096,  # of the validation split, the same ones every time

@@ -1,0 +1,106 @@
+"""Where a run's batches come from: the host, or the devices themselves.
+
+Both give the same batches in the same order, and their positions are the same
+number of steps, so that a run may go on with the other.
+"""
+
+from typing import Any, Protocol
+
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from experiments import build
+from experiments.config_flag import ConfigError
+from musae_jax import data, models, parallel, resident, training
+
+
+class Feed(Protocol):
+  """Updates of a run, each call from the batches after the last call's.
+
+  Attributes:
+    num_updates: how many a call makes.
+  """
+
+  num_updates: int
+
+  def update(self, state: training.TrainState) -> tuple:
+    """Returns the state after `num_updates` updates, and their metrics."""
+    ...
+
+  def get_state(self) -> dict[str, Any]:
+    """Returns the position, as JSON."""
+    ...
+
+  def set_state(self, state: dict[str, Any]) -> None:
+    """Goes to a position."""
+    ...
+
+
+def make(
+  config: ConfigDict, model: models.MusAE, split: data.Split, mesh: Mesh
+) -> Feed:
+  """Returns the feed that `config.data.on_device` asks for.
+
+  Raises:
+    ConfigError: it has no room for what other fields ask for.
+    DatasetError: the split has not one batch.
+  """
+  on_device = config.data.on_device == 'true' or (
+    config.data.on_device == 'auto' and resident.fits(split, mesh)
+  )
+  if on_device and isinstance(split.phrases, data.StoredPhrases):
+    raise ConfigError(
+      "config.data.on_device is 'true', expected 'auto' or 'false' where the "
+      'phrases are read from disk: config.data.in_memory'
+    )
+  if not on_device and config.train.steps_per_dispatch > 1:
+    raise ConfigError(
+      f'config.train.steps_per_dispatch is {config.train.steps_per_dispatch}, '
+      'expected 1 where the data set is not on the device: '
+      'config.data.on_device=true puts it there'
+    )
+  return (_FromDevice if on_device else _FromHost)(config, model, split, mesh)
+
+
+class _FromHost:
+  num_updates = 1
+
+  def __init__(self, config, model, split, mesh):
+    train = config.train
+    self._mesh = mesh
+    self._batches = data.batches(split, train.batch_size, train.seed)
+    self._step = training.make_train_step(model, build.settings(config), mesh)
+
+  def update(self, state):
+    batch = parallel.shard_batch(next(self._batches), self._mesh)
+    return self._step(state, batch)
+
+  def get_state(self):
+    return self._batches.get_state()
+
+  def set_state(self, state):
+    self._batches.set_state(state)
+
+
+class _FromDevice:
+  def __init__(self, config, model, split, mesh):
+    train = config.train
+    self.num_updates = train.steps_per_dispatch
+    self._next = 0
+    self._split = resident.Resident(
+      split, train.batch_size, train.seed, self.num_updates, mesh
+    )
+    self._steps = training.make_train_steps(
+      model, build.settings(config), self.num_updates, mesh
+    )
+
+  def update(self, state):
+    arrays = self._split.at(self._next)
+    self._next += self.num_updates
+    return self._steps(state, arrays)
+
+  def get_state(self):
+    return {'next_index': self._next}
+
+  def set_state(self, state):
+    self._next = state['next_index']

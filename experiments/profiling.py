@@ -1,0 +1,55 @@
+"""A trace of chosen steps, for TensorBoard's profiler or Perfetto."""
+
+import argparse
+import os
+import pathlib
+
+import jax
+
+
+def steps(text: str) -> range:
+  """Returns the steps of 'FIRST:LAST', both included; for argparse."""
+  first, _, last = text.partition(':')
+  if not (first.isdecimal() and last.isdecimal() and 1 <= int(first)):
+    raise argparse.ArgumentTypeError(f'{text!r}, expected FIRST:LAST')
+  if int(first) > int(last):
+    raise argparse.ArgumentTypeError(f'{text!r}, expected FIRST <= LAST')
+  return range(int(first), int(last) + 1)
+
+
+class Profiler:
+  """Traces the wanted steps into a run's folder.
+
+  Use as a context manager; a trace that is under way at its end is written.
+  """
+
+  def __init__(self, workdir: str | os.PathLike, wanted: range | None):
+    self._folder = pathlib.Path(workdir) / 'profile'
+    self._wanted = wanted
+    self._tracing = False
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *unused):
+    self._stop()
+
+  def before(self, first: int, last: int) -> None:
+    """To be called before the steps `first` to `last` are dispatched."""
+    if not self._wanted or self._tracing:
+      return
+    if first <= self._wanted[-1] and last >= self._wanted[0]:
+      jax.profiler.start_trace(str(self._folder))
+      self._tracing = True
+
+  def after(self, last: int, results) -> None:
+    """To be called with what the steps up to `last` return."""
+    if self._tracing and last >= self._wanted[-1]:
+      jax.block_until_ready(results)
+      self._stop()
+      self._wanted = None
+
+  def _stop(self):
+    if self._tracing:
+      jax.profiler.stop_trace()
+      self._tracing = False

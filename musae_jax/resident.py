@@ -1,0 +1,81 @@
+"""A split that lies on the devices, whole, with the order of its batches.
+
+Where it fits, training reads no batch from the host: a batch is a gather on
+the device, and only the order of an epoch is sent, when it begins.
+"""
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from musae_jax import data, parallel
+
+# Share of a device's memory that a split may take beside the training step.
+_SHARE = 4
+
+
+def fits(split: data.Split, mesh: Mesh) -> bool:
+  """Whether the split takes a quarter of a device's memory at most.
+
+  False where it is not in memory, or where the device's is the host's.
+  """
+  memory = mesh.local_devices[0].memory_stats()
+  if not memory or not isinstance(split.phrases, np.ndarray):
+    return False
+  size = split.phrases.nbytes + split.genres.nbytes
+  return size * _SHARE <= memory['bytes_limit']
+
+
+class Resident:
+  """A split's arrays on every device, for `training.make_train_steps`.
+
+  Args:
+    split: in memory.
+    batch_size: phrases of a global batch.
+    seed: of the order.
+    num_updates: how many one call of the step makes.
+    mesh: the devices.
+
+  Raises:
+    DatasetError: the split has not one batch.
+  """
+
+  def __init__(
+    self,
+    split: data.Split,
+    batch_size: int,
+    seed: int,
+    num_updates: int,
+    mesh: Mesh,
+  ):
+    data.check_size(split, batch_size)
+    self._mesh = mesh
+    self._order = len(split), batch_size, seed
+    self._num_batches = len(split) // batch_size
+    self._num_updates = num_updates
+    self._epoch = None
+    arrays = {'phrases': split.phrases, 'genres': split.genres}
+    self._arrays = parallel.replicate(arrays, mesh)
+
+  def at(self, step: int) -> dict[str, jax.Array]:
+    """Returns what the updates from `step` on need.
+
+    'phrases' and 'genres' of the split, and 'order', the rows int32[m, b] of
+    the batches of step 'first' and those after it.
+    """
+    epoch = step // self._num_batches
+    if epoch != self._epoch:
+      # A call that begins in this epoch's last step ends so many later.
+      more = -(-(self._num_updates - 1) // self._num_batches)
+      order = np.concatenate(
+        [data.epoch_rows(*self._order, epoch + i) for i in range(1 + more)]
+      )
+      self._arrays |= parallel.replicate(
+        {
+          'order': order.astype(np.int32),
+          'first': np.int32(epoch * self._num_batches),
+        },
+        self._mesh,
+      )
+      self._epoch = epoch
+    return self._arrays
