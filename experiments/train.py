@@ -18,7 +18,7 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from experiments import build, config_flag, feeds, profiling, writer
+from experiments import build, config_flag, feeds, memory, profiling, writer
 from musae_jax import (
   arguments,
   checkpoint,
@@ -92,6 +92,8 @@ def train(
     RunError, `build.ERRORS`: of one line each.
   """
   mesh = parallel.make_mesh()
+  if mesh.devices.flat[0].platform == 'cpu':
+    memory.keep_freed()
   build.check(config, mesh.size)
   keep = config.train.keep
   with _alone(workdir), checkpoint.Checkpoints(workdir, keep) as checkpoints:
