@@ -32,6 +32,9 @@ class Compute(NamedTuple):
     unroll: timesteps in one turn of the loop.
     stacked: whether layers that run beside each other (both directions, the
       four tracks) share one loop of batched products, or run one by one.
+    in_place: whether the gates take the memory of what they are made of, and
+      their gradient theirs. XLA's CPU backend would rather copy all of it at
+      each timestep.
     remat: whether the gates are computed again for the gradient, in one
       product for all timesteps, rather than kept.
   """
@@ -39,6 +42,7 @@ class Compute(NamedTuple):
   dtype: str = 'float32'
   unroll: int = 1
   stacked: bool = False
+  in_place: bool = False
   remat: bool = False
 
 
@@ -50,7 +54,7 @@ def for_platform(platform: str) -> Compute:
   """
   if platform == 'cpu':
     return Compute()
-  return Compute(dtype='bfloat16', unroll=8, stacked=True)
+  return Compute(dtype='bfloat16', unroll=8, stacked=True, in_place=True)
 
 
 def beside(function: Callable, stacked: bool) -> Callable:
@@ -226,7 +230,8 @@ def _run(projected, kernel, bias, carry, num_steps, compute, kept):
       before, cell = cell, f * cell + i * g
       hidden = (o * jnp.tanh(cell)).astype(dtype)
       rows = hidden, before, jnp.concatenate([i, f, g, o], axis=-1)
-      return (cell, hidden), rows[: 1 + kept]
+      rows = [row.astype(dtype) for row in rows[: 1 + kept]]
+      return (cell, hidden), tuple(rows)
 
     def empty(x):
       return jnp.zeros((*x.shape[:-2], num_steps, *x.shape[-2:]), dtype)
@@ -235,9 +240,7 @@ def _run(projected, kernel, bias, carry, num_steps, compute, kept):
     gates = empty(projected) if constant else projected
     written = empty(carry[1]), empty(carry[0]), gates
     read = None if constant or kept == 2 else projected
-    return _scan(
-      step, carry, read, written[: 1 + kept], num_steps, compute.unroll
-    )
+    return _scan(step, carry, read, written[: 1 + kept], compute)
 
   cell, hidden = carry
   return run(
@@ -245,7 +248,7 @@ def _run(projected, kernel, bias, carry, num_steps, compute, kept):
   )
 
 
-def _run_back(slopes, read, gates, kernel, num_steps, compute):
+def _run_back(slopes, read, gates, kernel, compute):
   """The gradients of carry and gates.
 
   Args:
@@ -253,7 +256,6 @@ def _run_back(slopes, read, gates, kernel, num_steps, compute):
     read: gradients of the hidden states, and the cells before each timestep.
     gates: of each timestep.
     kernel: hidden state to gates.
-    num_steps: number of timesteps.
     compute: how.
   """
 
@@ -275,9 +277,7 @@ def _run_back(slopes, read, gates, kernel, num_steps, compute):
       slope = jnp.concatenate(slope, axis=-1).astype(gates.dtype)
       return (cell_slope * f, _matmul(slope, transposed)), slope
 
-    return _scan(
-      step, slopes, read, gates, num_steps, compute.unroll, reverse=True
-    )
+    return _scan(step, slopes, read, gates, compute, reverse=True)
 
   slopes = jax.tree.map(lambda x: x.astype(jnp.float32), slopes)
   return run(slopes, read, gates, kernel.T.astype(gates.dtype))
@@ -306,12 +306,12 @@ def _stackable(function):
   return function
 
 
-def _scan(step, carry, read, written, num_steps, unroll, reverse=False):
-  """`lax.scan` whose results take the place of arrays that it is given.
+def _scan(step, carry, read, written, compute, reverse=False):
+  """`lax.scan` whose results may take the place of arrays that it is given.
 
-  Each turn of the loop reads a block of timesteps and then writes one. Arrays
-  that nobody else needs keep their memory: that of the results is that of the
-  inputs, neither allocated beside it nor filled before.
+  In place, each turn of the loop reads a block of timesteps and then writes
+  one. Arrays that nobody else needs keep their memory: that of the results is
+  that of the inputs, neither allocated beside it nor filled before.
 
   Args:
     step: of the carry, a timestep of `read` and one of `written`; returns the
@@ -319,15 +319,25 @@ def _scan(step, carry, read, written, num_steps, unroll, reverse=False):
     carry: before the first timestep.
     read: tree of arrays, [..., t, b, h].
     written: tree of arrays, [..., t, b, h].
-    num_steps: t.
-    unroll: timesteps of a block where it divides t; else its next divisor.
+    compute: whether in place; its `unroll` is rounded down to a divisor of t.
     reverse: from the last timestep to the first.
 
   Returns:
     The last carry, and `written` with the results.
   """
-  size = next(k for k in range(unroll, 0, -1) if num_steps % k == 0)
-  order = range(size)[::-1] if reverse else range(size)
+  num_steps = jax.tree.leaves(written)[0].shape[-3]
+  size = next(k for k in range(compute.unroll, 0, -1) if num_steps % k == 0)
+  if not compute.in_place:
+    first = functools.partial(jnp.moveaxis, source=-3, destination=0)
+    carry, rows = jax.lax.scan(
+      lambda carry, x: step(carry, *x),
+      carry,
+      jax.tree.map(first, (read, written)),
+      reverse=reverse,
+      unroll=size,
+    )
+    back = functools.partial(jnp.moveaxis, source=0, destination=-3)
+    return carry, jax.tree.map(back, rows)
 
   def turn(i, state):
     carry, written = state
@@ -339,12 +349,12 @@ def _scan(step, carry, read, written, num_steps, unroll, reverse=False):
       )
 
     rows = [None] * size
-    for k in order:
+    for k in range(size)[::-1] if reverse else range(size):
       here = jax.tree.map(timestep(k), (read, written))
       carry, rows[k] = step(carry, *here)
     written = jax.tree.map(
       lambda x, *rows: jax.lax.dynamic_update_slice_in_dim(
-        x, jnp.stack(rows, axis=-3).astype(x.dtype), start, axis=-3
+        x, jnp.stack(rows, axis=-3), start, axis=-3
       ),
       written,
       *rows,
@@ -377,7 +387,7 @@ def _backward(num_steps, compute, kept, slopes):
     total = projected + bias + product(hiddens, kernel, compute.dtype)
     gates = [jnp.concatenate(_activations(total), -1).astype(compute.dtype)]
   carry_slopes, gates_slope = _run_back(
-    carry_slopes, (hiddens_slope, cells), *gates, kernel, num_steps, compute
+    carry_slopes, (hiddens_slope, cells), *gates, kernel, compute
   )
   kernel_slope = _weight_slope(hiddens, gates_slope)
   over_time = gates_slope.sum(0, dtype=jnp.float32)

@@ -102,13 +102,13 @@ def both_directions(compute):
 
 # Of the 15 timesteps, blocks of 1, 3, 5 (4 and 6 do not divide 15), and all.
 COMPUTES = [
-  lstm.Compute(unroll=unroll, stacked=stacked, remat=remat)
-  for unroll, stacked, remat in [
-    (1, False, False),
-    (1, True, False),
-    (4, True, False),
-    (6, False, True),
-    (15, True, True),
+  lstm.Compute('float32', unroll, stacked, in_place, remat)
+  for unroll, stacked, in_place, remat in [
+    (1, False, False, False),
+    (1, True, False, False),
+    (4, True, True, False),
+    (6, False, True, True),
+    (15, True, False, True),
   ]
 ]
 
@@ -158,7 +158,7 @@ def bfloat16(**changes):
 
 
 @pytest.mark.parametrize(
-  'compute', [bfloat16(), bfloat16(unroll=5, stacked=True, remat=True)]
+  'compute', [bfloat16(), bfloat16(unroll=5, stacked=True, in_place=True)]
 )
 def test_bfloat16_stays_within_its_rounding(two_directions, compute):
   """A rounding errs by 2^-9; a gradient here is a sum over all timesteps.
