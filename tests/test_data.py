@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from musae_jax import data
+from musae_jax import batches, data
 
 NAME = 'lakh_pianoroll/2bar'
 
@@ -44,8 +44,8 @@ def test_split_holds_what_was_written(memory):
 
 
 def test_disk_and_memory_hold_the_same(memory, stored):
-  assert isinstance(stored.phrases, data.StoredPhrases)
-  assert isinstance(memory.phrases, np.ndarray)
+  assert isinstance(stored.phrases, np.memmap)
+  assert not isinstance(memory.phrases, np.memmap)
   assert stored.phrases.shape == memory.phrases.shape
   rows = np.array([5, 0, 5, len(memory) - 1, 17])
   np.testing.assert_array_equal(stored.phrases[rows], memory.phrases[rows])
@@ -66,7 +66,8 @@ def test_checksum_sees_every_field():
       'tempo': np.float32(120),
     }
     source = FakeSource([record, {**record, **changes}])
-    return data._read(source, pathlib.Path('a/b/1.0.0'), {}, keep=True).crc32
+    folder = pathlib.Path('a/b/1.0.0')
+    return data._read(source, folder, 'train', {}, keep=True).crc32
 
   phrases = np.zeros((2, 8, 4), np.uint8)
   phrases[1, 7, 3] = 1
@@ -84,14 +85,15 @@ def test_checksum_sees_every_field():
 
 
 def test_auto_keeps_a_small_split_in_memory(tiny_data, monkeypatch):
-  assert isinstance(data.load(NAME, tiny_data, 'train').phrases, np.ndarray)
+  split = data.load(NAME, tiny_data, 'train')
+  assert not isinstance(split.phrases, np.memmap)
   monkeypatch.setattr(data, '_physical_memory', lambda: 100)
   split = data.load(NAME, tiny_data, 'train')
-  assert isinstance(split.phrases, data.StoredPhrases)
+  assert isinstance(split.phrases, np.memmap)
 
 
 def test_an_epoch_visits_each_phrase_at_most_once():
-  rows = [data.batch_rows(10, 3, 7, step) for step in range(6)]
+  rows = [batches.batch_rows(10, 3, 7, step) for step in range(6)]
   first, second = np.concatenate(rows[:3]), np.concatenate(rows[3:])
   assert len(set(first)) == len(set(second)) == 9  # the tenth is dropped
   assert set(first) | set(second) <= set(range(10))
@@ -100,13 +102,14 @@ def test_an_epoch_visits_each_phrase_at_most_once():
 
 def test_order_follows_from_the_seed_alone():
   # Written down, since a change would break the resumption of old runs.
-  assert list(data.permutation(8, 1, 2)) == list(data.permutation(8, 1, 2))
-  assert list(data.permutation(8, 1, 2)) != list(data.permutation(8, 2, 1))
-  assert list(data.permutation(8, 0, 0)) == [5, 0, 6, 1, 7, 2, 4, 3]
+  order = batches.permutation
+  assert list(order(8, 1, 2)) == list(order(8, 1, 2))
+  assert list(order(8, 1, 2)) != list(order(8, 2, 1))
+  assert list(order(8, 0, 0)) == [5, 0, 6, 1, 7, 2, 4, 3]
 
 
 def test_disk_yields_the_batches_of_memory(memory, stored):
-  pairs = zip(data.batches(memory, 16, 3), data.batches(stored, 16, 3))
+  pairs = zip(batches.make(memory, 16, 3), batches.make(stored, 16, 3))
   for a, b in itertools.islice(pairs, 2 * len(memory) // 16 + 1):
     np.testing.assert_array_equal(a['phrases'], b['phrases'])
     np.testing.assert_array_equal(a['genres'], b['genres'])
@@ -117,10 +120,10 @@ def test_disk_yields_the_batches_of_memory(memory, stored):
 )
 def test_position_resumes_in_either_kind(kinds, request):
   before, after = map(request.getfixturevalue, kinds)
-  undisturbed = data.batches(before, 8, 5)
+  undisturbed = batches.make(before, 8, 5)
   for _ in range(20):
     next(undisturbed)
-  resumed = data.batches(after, 8, 5)
+  resumed = batches.make(after, 8, 5)
   resumed.set_state(undisturbed.get_state())
   for _ in range(3):
     a, b = next(undisturbed), next(resumed)
@@ -130,13 +133,13 @@ def test_position_resumes_in_either_kind(kinds, request):
 
 def test_padded_batches_cover_the_rows_once(memory, stored):
   rows = np.arange(11)[::-1]
-  tokens, masks = zip(*data.padded_batches(stored.phrases, 4, rows))
+  tokens, masks = zip(*batches.padded_batches(stored.phrases, 4, rows))
   assert [list(m) for m in masks] == [[True] * 4] * 2 + [[True] * 3 + [False]]
   assert not tokens[-1][3].any()
   np.testing.assert_array_equal(
     np.concatenate(tokens)[:11], memory.phrases[rows]
   )
-  masks = [m for _, m in data.padded_batches(memory.phrases, 4)]
+  masks = [m for _, m in batches.padded_batches(memory.phrases, 4)]
   assert sum(m.sum() for m in masks) == len(memory)
 
 
@@ -180,4 +183,4 @@ def test_newest_version_is_read(tmp_path):
 
 def test_too_few_phrases_for_a_batch(memory):
   with pytest.raises(data.DatasetError, match='batch_size=1000'):
-    data.batches(memory, 1000, 0)
+    batches.make(memory, 1000, 0)
