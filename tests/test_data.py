@@ -23,7 +23,7 @@ def memory(tiny_data):
 
 
 @pytest.fixture(scope='module')
-def stored(tiny_data):
+def disk(tiny_data):
   return data.load(NAME, tiny_data, 'train', in_memory='false')
 
 
@@ -44,16 +44,16 @@ def test_split_holds_what_was_written(memory):
   assert (memory.phrases[:, 0] < 64).all()
 
 
-def test_disk_and_memory_hold_the_same(memory, stored):
-  assert isinstance(stored.phrases, np.memmap)
+def test_disk_and_memory_hold_the_same(memory, disk):
+  assert isinstance(disk.phrases, np.memmap)
   assert not isinstance(memory.phrases, np.memmap)
-  assert stored.phrases.shape == memory.phrases.shape
+  assert disk.phrases.shape == memory.phrases.shape
   rows = np.array([5, 0, 5, len(memory) - 1, 17])
-  np.testing.assert_array_equal(stored.phrases[rows], memory.phrases[rows])
-  np.testing.assert_array_equal(stored.phrases[3:], memory.phrases[3:])
-  np.testing.assert_array_equal(stored.genres, memory.genres)
-  np.testing.assert_array_equal(stored.song, memory.song)
-  assert stored.crc32 == memory.crc32
+  np.testing.assert_array_equal(disk.phrases[rows], memory.phrases[rows])
+  np.testing.assert_array_equal(disk.phrases[3:], memory.phrases[3:])
+  np.testing.assert_array_equal(disk.genres, memory.genres)
+  np.testing.assert_array_equal(disk.song, memory.song)
+  assert disk.crc32 == memory.crc32
 
 
 def test_checksum_sees_every_field():
