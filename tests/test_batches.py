@@ -43,6 +43,17 @@ def test_disk_yields_the_batches_of_memory(memory, stored):
     np.testing.assert_array_equal(a['genres'], b['genres'])
 
 
+def test_the_disk_is_asked_for_a_whole_batch_before_it_is_gathered(
+  stored, monkeypatch
+):
+  asked = []
+  monkeypatch.setattr(
+    batches.stored, 'read_ahead', lambda phrases, rows: asked.append(list(rows))
+  )
+  next(batches.make(stored, 16, 3))
+  assert list(batches.batch_rows(len(stored), 16, 3, 0)) in asked
+
+
 @pytest.mark.parametrize(
   'kinds', list(itertools.product(('memory', 'stored'), repeat=2))
 )
