@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from experiments import build
 from experiments.config_flag import ConfigError
-from musae_jax import data, models, parallel, resident, training
+from musae_jax import batches, data, models, parallel, resident, training
 
 
 class Feed(Protocol):
@@ -48,11 +48,6 @@ def make(
   on_device = config.data.on_device == 'true' or (
     config.data.on_device == 'auto' and resident.fits(split, mesh)
   )
-  if on_device and isinstance(split.phrases, data.StoredPhrases):
-    raise ConfigError(
-      "config.data.on_device is 'true', expected 'auto' or 'false' where the "
-      'phrases are read from disk: config.data.in_memory'
-    )
   if not on_device and config.train.steps_per_dispatch > 1:
     raise ConfigError(
       f'config.train.steps_per_dispatch is {config.train.steps_per_dispatch}, '
@@ -68,7 +63,7 @@ class _FromHost:
   def __init__(self, config, model, split, mesh):
     train = config.train
     self._mesh = mesh
-    self._batches = data.batches(split, train.batch_size, train.seed)
+    self._batches = batches.make(split, train.batch_size, train.seed)
     self._step = training.make_train_step(model, build.settings(config), mesh)
 
   def update(self, state):

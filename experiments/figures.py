@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from experiments import build, writer
-from musae_jax import arguments, data, editing, plots, priors
+from musae_jax import arguments, batches, data, editing, plots, priors
 
 _NUM_RECONSTRUCTIONS = 4
 _NUM_CODES = 2_000
@@ -50,7 +50,7 @@ def draw(workdir: str | os.PathLike, data_dir: str | None = None) -> list:
 
 def reconstructions(instrument: editing.Instrument, split: data.Split) -> dict:
   """Name -> tokens of a few validation phrases, each before and after."""
-  rows = data.permutation(len(split), 1, 0)[:_NUM_RECONSTRUCTIONS]
+  rows = batches.permutation(len(split), 1, 0)[:_NUM_RECONSTRUCTIONS]
   phrases = split.phrases[rows]
   after = instrument.decode(instrument.encode(phrases))
   rolls = {}
@@ -64,7 +64,7 @@ def reconstructions(instrument: editing.Instrument, split: data.Split) -> dict:
 
 def codes(instrument: editing.Instrument, split: data.Split):
   """Codes of validation phrases over the prior, coloured by a genre of each."""
-  rows = data.permutation(len(split), 1, 0)[:_NUM_CODES]
+  rows = batches.permutation(len(split), 1, 0)[:_NUM_CODES]
   genres = split.genres[rows]
   tagged = rows[genres.any(axis=-1)]
   prior = instrument.model.prior

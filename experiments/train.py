@@ -21,8 +21,8 @@ from ml_collections import ConfigDict
 from experiments import build, config_flag, feeds, memory, profiling, writer
 from musae_jax import (
   arguments,
+  batches,
   checkpoint,
-  data,
   evaluation,
   parallel,
   training,
@@ -206,7 +206,8 @@ def _means(
 def _validate(run: Run, params: dict) -> dict[str, float]:
   """Returns the scores on the same few phrases of the validation split."""
   phrases = run.splits.validation.phrases
-  rows = data.permutation(len(phrases), 0, 0)[: run.config.train.eval_phrases]
+  num_phrases = run.config.train.eval_phrases
+  rows = batches.permutation(len(phrases), 0, 0)[:num_phrases]
   sums = evaluation.evaluate(
     run.eval_step,
     params,

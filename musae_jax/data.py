@@ -1,22 +1,20 @@
-"""Prepared data set -> global batches.
+"""A prepared data set, read.
 
-A split is one uint8 array, in memory where it fits and read from disk where
-it does not; both index alike. The batch of a step follows from the seed and
-the step alone: an epoch is a permutation keyed by (seed, epoch), so a run's
-position in its data is its step.
+A split's phrases are one uint8 array, in memory where they fit and mapped from
+disk where they do not.
 """
 
 import dataclasses
-import functools
+import math
 import os
 import pathlib
 import re
 import zlib
 from collections.abc import Iterator
-from typing import Any, Protocol
 
-import grain
 import numpy as np
+
+from musae_jax import stored
 
 # The command that builds a data set from Lakh.
 BUILT_BY = 'python -m tfds_lakh.build --config={config} --data_dir={dir}'
@@ -24,6 +22,7 @@ BUILT_BY = 'python -m tfds_lakh.build --config={config} --data_dir={dir}'
 # call, small next to the split.
 _BLOCK = 512
 _FIELDS = ('phrases', 'genres', 'song', 'bar', 'programs', 'tempo')
+_GIB = 2**30
 
 
 class DatasetError(ValueError):
@@ -34,44 +33,13 @@ class MissingDataset(DatasetError):
   """There is no data set of that name in the folder."""
 
 
-class StoredPhrases:
-  """The phrases of a split on disk: indexes like an array uint8[n, t, 4].
-
-  A record holds several phrases of one song; reading a phrase reads its
-  record.
-  """
-
-  dtype = np.dtype(np.uint8)
-
-  def __init__(self, source, counts: np.ndarray, timesteps: int):
-    self._source = source
-    self._starts = np.concatenate([[0], np.cumsum(counts)])
-    self.shape = (int(self._starts[-1]), timesteps, 4)
-
-  def __len__(self) -> int:
-    return self.shape[0]
-
-  def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
-    """Returns the phrases at `rows`, uint8[len(rows), t, 4]."""
-    if isinstance(rows, slice):
-      rows = np.arange(*rows.indices(len(self)))
-    record = np.searchsorted(self._starts, rows, side='right') - 1
-    wanted, where = np.unique(record, return_inverse=True)
-    read = self._source.__getitems__([int(r) for r in wanted])
-    out = np.empty((len(rows), *self.shape[1:]), np.uint8)
-    for i, example in enumerate(read):
-      mine = where == i
-      out[mine] = example['phrases'][rows[mine] - self._starts[wanted[i]]]
-    return out
-
-
 @dataclasses.dataclass(frozen=True)
 class Split:
   """One split of a prepared data set; arrays run over its phrases.
 
   Attributes:
     name: data set, configuration and version, 'lakh_pianoroll/2bar/1.0.0'.
-    phrases: tokens uint8[n, t, 4], in memory or on disk.
+    phrases: tokens uint8[n, t, 4]; an `np.memmap` where they are on disk.
     genres: multi-hot bool[n, 32]; a column is a petal of the flower.
     song: int32[n], index into `songs`.
     bar: int32[n], the window's first bar in its song.
@@ -84,7 +52,7 @@ class Split:
   """
 
   name: str
-  phrases: np.ndarray | StoredPhrases
+  phrases: np.ndarray
   genres: np.ndarray
   song: np.ndarray
   bar: np.ndarray
@@ -107,43 +75,6 @@ class Split:
     return {'phrases': self.phrases[rows], 'genres': self.genres[rows]}
 
 
-class Batches(Protocol):
-  """An endless iterator over global batches whose position can be kept."""
-
-  def __iter__(self) -> Iterator[dict[str, np.ndarray]]: ...
-
-  def __next__(self) -> dict[str, np.ndarray]: ...
-
-  def get_state(self) -> dict[str, Any]:
-    """Returns the position, as JSON."""
-    ...
-
-  def set_state(self, state: dict[str, Any]) -> None:
-    """Goes to a position; the next batch is the one that followed it."""
-    ...
-
-
-class _MemoryBatches:
-  """Batches gathered from an array; Grain's state, so the two can change."""
-
-  def __init__(self, batch_at):
-    self._batch_at = batch_at
-    self._step = 0
-
-  def __iter__(self):
-    return self
-
-  def __next__(self):
-    self._step += 1
-    return self._batch_at(self._step - 1)
-
-  def get_state(self):
-    return {'next_index': self._step}
-
-  def set_state(self, state):
-    self._step = state['next_index']
-
-
 def load(
   name: str,
   data_dir: str | os.PathLike,
@@ -159,6 +90,8 @@ def load(
     split: the split's name.
     in_memory: 'true', 'false', or 'auto': whether the phrases take less than
       a third of the machine's memory (loading holds them twice for a moment).
+      Where not, they are written to a file beside the data set, or in the
+      user's cache folder where that is read-only, and mapped from there.
     built_by: the command to name where the data set is missing; {config} and
       {dir} in it stand for the configuration and `data_dir`.
 
@@ -178,7 +111,7 @@ def load(
       keep = info.num_bytes < _physical_memory() // 3
     else:
       keep = in_memory == 'true'
-    return _read(source, directory, builder.info.metadata or {}, keep)
+    return _read(source, directory, split, builder.info.metadata or {}, keep)
   except DatasetError:
     raise
   except Exception as error:  # TFDS, protobuf and ArrayRecord have their own
@@ -188,126 +121,73 @@ def load(
     ) from error
 
 
-def batches(split: Split, batch_size: int, seed: int) -> Batches:
-  """Returns the endless global batches of a run, from its first step.
-
-  Each epoch visits the phrases in an order keyed by (seed, epoch) and drops
-  its last, incomplete batch. From disk, threads of Grain read ahead.
-
-  Raises:
-    DatasetError: the split has not one batch.
-  """
-  check_size(split, batch_size)
-
-  def batch_at(step: int) -> dict[str, np.ndarray]:
-    return split.batch(batch_rows(len(split), batch_size, seed, step))
-
-  if isinstance(split.phrases, np.ndarray):
-    return _MemoryBatches(batch_at)
-  steps = grain.MapDataset.range(np.iinfo(np.int64).max).map(batch_at)
-  # A thread reads a whole batch, so as many threads as processors will do.
-  options = grain.ReadOptions(
-    num_threads=os.cpu_count() or 1, prefetch_buffer_size=16
-  )
-  return iter(steps.to_iter_dataset(options))
-
-
-def check_size(split: Split, batch_size: int) -> None:
-  """Raises a DatasetError where the split has not one batch."""
-  if len(split) < batch_size:
-    raise DatasetError(
-      f'{split.name}: {len(split)} training phrases; expected at least '
-      f'batch_size={batch_size}'
-    )
-
-
-def batch_rows(
-  num_rows: int, batch_size: int, seed: int, step: int
-) -> np.ndarray:
-  """Returns the rows int64[batch_size] of the batch at `step`."""
-  epoch, index = divmod(step, num_rows // batch_size)
-  return epoch_rows(num_rows, batch_size, seed, epoch)[index]
-
-
-def epoch_rows(
-  num_rows: int, batch_size: int, seed: int, epoch: int
-) -> np.ndarray:
-  """Returns the rows int64[num_batches, batch_size] of an epoch's batches."""
-  order = permutation(num_rows, seed, epoch)
-  return order[: num_rows - num_rows % batch_size].reshape(-1, batch_size)
-
-
-@functools.lru_cache(maxsize=4)
-def permutation(num_rows: int, seed: int, epoch: int) -> np.ndarray:
-  """Returns the order int64[num_rows] of an epoch; the same on any machine."""
-  key = np.array([seed, epoch], np.uint64)
-  order = np.random.Generator(np.random.Philox(key=key)).permutation(num_rows)
-  order.setflags(write=False)  # the cache hands out one array
-  return order
-
-
-def padded_batches(
-  phrases: np.ndarray | StoredPhrases,
-  batch_size: int,
-  rows: np.ndarray | None = None,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Yields every phrase once, in batches of one shape, with their mask.
-
-  Args:
-    phrases: uint8[n, t, 4].
-    batch_size: phrases of a batch; the last one is filled with zeros.
-    rows: which phrases, in this order; all of them by default.
-
-  Yields:
-    Tokens uint8[batch_size, t, 4], and bool[batch_size], False where filled.
-  """
-  num_rows = len(phrases) if rows is None else len(rows)
-  for start in range(0, num_rows, batch_size):
-    block = slice(start, start + batch_size)
-    found = phrases[block if rows is None else rows[block]]
-    tokens = np.zeros((batch_size, *found.shape[1:]), found.dtype)
-    tokens[: len(found)] = found
-    yield tokens, np.arange(batch_size) < len(found)
-
-
-def _read(source, directory: pathlib.Path, metadata, keep: bool) -> Split:
-  """Returns a split from its records; the phrases too where `keep`."""
+def _read(source, directory: pathlib.Path, split: str, metadata, keep) -> Split:
+  """Returns a split from its records; its phrases in memory where `keep`."""
+  # One entry a record: some of them hold for each of its phrases.
   columns = {k: [] for k in ('genres', 'song', 'bar', 'programs', 'tempo')}
   phrases, counts, songs = [], [], {}
   timesteps = crc32 = 0
-  for start in range(0, len(source), _BLOCK):
-    block = range(start, min(start + _BLOCK, len(source)))
-    for example in source.__getitems__(list(block)):
-      for field in _FIELDS:
-        crc32 = zlib.crc32(np.asarray(example[field]), crc32)
-      count, timesteps, _ = example['phrases'].shape
-      counts.append(count)
-      if keep:
-        phrases.append(example['phrases'])
-      key = example['song']
-      key = key.decode() if isinstance(key, bytes) else key
-      song = songs.setdefault(key, len(songs))
-      columns['song'].append(np.full(count, song, np.int32))
-      columns['genres'].append(
-        np.tile(example['genres'].astype(bool), (count, 1))
-      )
-      columns['tempo'].append(np.full(count, example['tempo'], np.float32))
-      columns['bar'].append(example['bar'])
-      columns['programs'].append(example['programs'])
+  for example in _examples(source):
+    for field in _FIELDS:
+      crc32 = zlib.crc32(np.asarray(example[field]), crc32)
+    count, timesteps, _ = example['phrases'].shape
+    counts.append(count)
+    if keep:
+      phrases.append(example['phrases'])
+    key = example['song']
+    key = key.decode() if isinstance(key, bytes) else key
+    columns['song'].append(songs.setdefault(key, len(songs)))
+    for field in ('genres', 'bar', 'programs', 'tempo'):
+      columns[field].append(example[field])
   if not counts:
     raise DatasetError(f'{directory}: split is empty; expected some phrases')
+  name = '/'.join(directory.parts[-3:])
   if keep:
     tokens = np.concatenate(phrases)
   else:
-    tokens = StoredPhrases(source, np.array(counts), timesteps)
+    shape = sum(counts), timesteps, 4
+    tokens = _stored(source, directory, name, f'{split}-{crc32:08x}', shape)
+
+  def of_records(field, dtype):
+    return np.repeat(np.array(columns[field], dtype), counts, axis=0)
+
   return Split(
-    name='/'.join(directory.parts[-3:]),
+    name=name,
     phrases=tokens,
+    genres=of_records('genres', bool),
+    song=of_records('song', np.int32),
+    bar=np.concatenate(columns['bar']),
+    programs=np.concatenate(columns['programs']),
+    tempo=of_records('tempo', np.float32),
     songs=tuple(songs),
     genre_names=tuple(metadata.get('genres', ())),
     crc32=crc32,
-    **{key: np.concatenate(parts) for key, parts in columns.items()},
   )
+
+
+def _examples(source) -> Iterator[dict]:
+  """Yields the records in order."""
+  for start in range(0, len(source), _BLOCK):
+    block = range(start, min(start + _BLOCK, len(source)))
+    yield from source.__getitems__(list(block))
+
+
+def _stored(source, directory, name, key, shape) -> np.memmap:
+  """Returns the phrases on disk, from a file that is written if need be."""
+  cache = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+  folders = directory, pathlib.Path(cache, 'musae_jax', name)
+  try:
+    return stored.phrases(
+      folders,
+      f'phrases-{key}.npy',
+      shape,
+      lambda: (example['phrases'] for example in _examples(source)),
+    )
+  except OSError as error:
+    raise DatasetError(
+      f'{error.filename}: cannot write the phrases that are to be read from '
+      f'disk, {math.prod(shape) / _GIB:.2f} GiB: {error.strerror}'
+    ) from error
 
 
 def _directory(

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from musae_jax import checkpoint, data, phrases
+from musae_jax import batches, checkpoint, phrases
 from musae_jax.midi import Song
 from musae_jax.models import MusAE
 from musae_jax.pianoroll import STEPS_PER_BAR, TRACKS, canonical
@@ -91,7 +91,7 @@ class Instrument:
 def _in_batches(function, rows):
   parts = [
     np.asarray(function(batch))[mask]
-    for batch, mask in data.padded_batches(rows, _BATCH)
+    for batch, mask in batches.padded_batches(rows, _BATCH)
   ]
   return np.concatenate(parts)
 

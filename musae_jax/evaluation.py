@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
-from musae_jax import data, parallel
+from musae_jax import batches, parallel
 from musae_jax.models import MusAE
 from musae_jax.pianoroll import HOLD, NUM_PITCHES, NUM_TOKENS, TRACKS
 
@@ -79,7 +79,7 @@ def make_eval_step(model: MusAE, mesh: Mesh | None = None):
 def evaluate(
   step: Callable[..., Sums],
   params: dict,
-  phrases: np.ndarray | data.StoredPhrases,
+  phrases: np.ndarray,
   batch_size: int,
   rows: np.ndarray | None = None,
   shard: Callable = lambda batch: batch,
@@ -95,7 +95,7 @@ def evaluate(
     shard: puts a batch where the step wants it.
   """
   total = None
-  for batch in data.padded_batches(phrases, batch_size, rows):
+  for batch in batches.padded_batches(phrases, batch_size, rows):
     sums = jax.device_get(step(params, *shard(batch)))
     # int32 holds a batch's counts, not a split's.
     sums = {k: v.astype(np.result_type(v, np.int64)) for k, v in sums.items()}
@@ -134,7 +134,7 @@ def averages(values: Float[np.ndarray, 'tracks']) -> dict[str, float]:
 
 
 def token_counts(
-  phrases: np.ndarray | data.StoredPhrases, block: int = 4096
+  phrases: np.ndarray, block: int = 4096
 ) -> Int[np.ndarray, 't tracks tokens']:
   """Returns how often each token stands at each timestep of each track."""
   shape = (*phrases.shape[1:], NUM_TOKENS)

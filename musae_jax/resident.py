@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from musae_jax import data, parallel
+from musae_jax import batches, data, parallel
 
 # Share of a device's memory that a split may take beside the training step.
 _SHARE = 4
@@ -17,10 +17,10 @@ _SHARE = 4
 def fits(split: data.Split, mesh: Mesh) -> bool:
   """Whether the split takes a quarter of a device's memory at most.
 
-  False where it is not in memory, or where the device's is the host's.
+  False where the device's memory is the host's.
   """
   memory = mesh.local_devices[0].memory_stats()
-  if not memory or not isinstance(split.phrases, np.ndarray):
+  if not memory:
     return False
   size = split.phrases.nbytes + split.genres.nbytes
   return size * _SHARE <= memory['bytes_limit']
@@ -30,7 +30,7 @@ class Resident:
   """A split's arrays on every device, for `training.make_train_steps`.
 
   Args:
-    split: in memory.
+    split: the data set.
     batch_size: phrases of a global batch.
     seed: of the order.
     num_updates: how many one call of the step makes.
@@ -48,7 +48,7 @@ class Resident:
     num_updates: int,
     mesh: Mesh,
   ):
-    data.check_size(split, batch_size)
+    batches.check_size(split, batch_size)
     self._mesh = mesh
     self._order = len(split), batch_size, seed
     self._num_batches = len(split) // batch_size
@@ -68,7 +68,7 @@ class Resident:
       # A call that begins in this epoch's last step ends so many later.
       more = -(-(self._num_updates - 1) // self._num_batches)
       order = np.concatenate(
-        [data.epoch_rows(*self._order, epoch + i) for i in range(1 + more)]
+        [batches.epoch_rows(*self._order, epoch + i) for i in range(1 + more)]
       )
       self._arrays |= parallel.replicate(
         {

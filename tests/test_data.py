@@ -1,12 +1,13 @@
-"""Splits in memory and on disk, and the batches that follow from a step."""
+"""Splits in memory and on disk, and what is told of those that are not."""
 
-import itertools
+import errno
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
 
-from musae_jax import data
+from musae_jax import data, stored
 
 NAME = 'lakh_pianoroll/2bar'
 
@@ -22,7 +23,7 @@ def memory(tiny_data):
 
 
 @pytest.fixture(scope='module')
-def stored(tiny_data):
+def disk(tiny_data):
   return data.load(NAME, tiny_data, 'train', in_memory='false')
 
 
@@ -43,16 +44,16 @@ def test_split_holds_what_was_written(memory):
   assert (memory.phrases[:, 0] < 64).all()
 
 
-def test_disk_and_memory_hold_the_same(memory, stored):
-  assert isinstance(stored.phrases, data.StoredPhrases)
-  assert isinstance(memory.phrases, np.ndarray)
-  assert stored.phrases.shape == memory.phrases.shape
+def test_disk_and_memory_hold_the_same(memory, disk):
+  assert isinstance(disk.phrases, np.memmap)
+  assert not isinstance(memory.phrases, np.memmap)
+  assert disk.phrases.shape == memory.phrases.shape
   rows = np.array([5, 0, 5, len(memory) - 1, 17])
-  np.testing.assert_array_equal(stored.phrases[rows], memory.phrases[rows])
-  np.testing.assert_array_equal(stored.phrases[3:], memory.phrases[3:])
-  np.testing.assert_array_equal(stored.genres, memory.genres)
-  np.testing.assert_array_equal(stored.song, memory.song)
-  assert stored.crc32 == memory.crc32
+  np.testing.assert_array_equal(disk.phrases[rows], memory.phrases[rows])
+  np.testing.assert_array_equal(disk.phrases[3:], memory.phrases[3:])
+  np.testing.assert_array_equal(disk.genres, memory.genres)
+  np.testing.assert_array_equal(disk.song, memory.song)
+  assert disk.crc32 == memory.crc32
 
 
 def test_checksum_sees_every_field():
@@ -66,7 +67,8 @@ def test_checksum_sees_every_field():
       'tempo': np.float32(120),
     }
     source = FakeSource([record, {**record, **changes}])
-    return data._read(source, pathlib.Path('a/b/1.0.0'), {}, keep=True).crc32
+    folder = pathlib.Path('a/b/1.0.0')
+    return data._read(source, folder, 'train', {}, keep=True).crc32
 
   phrases = np.zeros((2, 8, 4), np.uint8)
   phrases[1, 7, 3] = 1
@@ -84,60 +86,72 @@ def test_checksum_sees_every_field():
 
 
 def test_auto_keeps_a_small_split_in_memory(tiny_data, monkeypatch):
-  assert isinstance(data.load(NAME, tiny_data, 'train').phrases, np.ndarray)
+  split = data.load(NAME, tiny_data, 'train')
+  assert not isinstance(split.phrases, np.memmap)
   monkeypatch.setattr(data, '_physical_memory', lambda: 100)
   split = data.load(NAME, tiny_data, 'train')
-  assert isinstance(split.phrases, data.StoredPhrases)
+  assert isinstance(split.phrases, np.memmap)
 
 
-def test_an_epoch_visits_each_phrase_at_most_once():
-  rows = [data.batch_rows(10, 3, 7, step) for step in range(6)]
-  first, second = np.concatenate(rows[:3]), np.concatenate(rows[3:])
-  assert len(set(first)) == len(set(second)) == 9  # the tenth is dropped
-  assert set(first) | set(second) <= set(range(10))
-  assert list(first) != list(second)
-
-
-def test_order_follows_from_the_seed_alone():
-  # Written down, since a change would break the resumption of old runs.
-  assert list(data.permutation(8, 1, 2)) == list(data.permutation(8, 1, 2))
-  assert list(data.permutation(8, 1, 2)) != list(data.permutation(8, 2, 1))
-  assert list(data.permutation(8, 0, 0)) == [5, 0, 6, 1, 7, 2, 4, 3]
-
-
-def test_disk_yields_the_batches_of_memory(memory, stored):
-  pairs = zip(data.batches(memory, 16, 3), data.batches(stored, 16, 3))
-  for a, b in itertools.islice(pairs, 2 * len(memory) // 16 + 1):
-    np.testing.assert_array_equal(a['phrases'], b['phrases'])
-    np.testing.assert_array_equal(a['genres'], b['genres'])
-
-
-@pytest.mark.parametrize(
-  'kinds', list(itertools.product(('memory', 'stored'), repeat=2))
-)
-def test_position_resumes_in_either_kind(kinds, request):
-  before, after = map(request.getfixturevalue, kinds)
-  undisturbed = data.batches(before, 8, 5)
-  for _ in range(20):
-    next(undisturbed)
-  resumed = data.batches(after, 8, 5)
-  resumed.set_state(undisturbed.get_state())
-  for _ in range(3):
-    a, b = next(undisturbed), next(resumed)
-    np.testing.assert_array_equal(a['phrases'], b['phrases'])
-    np.testing.assert_array_equal(a['genres'], b['genres'])
-
-
-def test_padded_batches_cover_the_rows_once(memory, stored):
-  rows = np.arange(11)[::-1]
-  tokens, masks = zip(*data.padded_batches(stored.phrases, 4, rows))
-  assert [list(m) for m in masks] == [[True] * 4] * 2 + [[True] * 3 + [False]]
-  assert not tokens[-1][3].any()
-  np.testing.assert_array_equal(
-    np.concatenate(tokens)[:11], memory.phrases[rows]
+@pytest.fixture
+def copied(tiny_data, tmp_path):
+  """The folder of a data set that nobody has streamed yet."""
+  shutil.copytree(
+    tiny_data, tmp_path / 'data', ignore=shutil.ignore_patterns('*.npy')
   )
-  masks = [m for _, m in data.padded_batches(memory.phrases, 4)]
-  assert sum(m.sum() for m in masks) == len(memory)
+  return tmp_path / 'data'
+
+
+def phrase_files(folder):
+  return sorted(path.name for path in folder.rglob('*.npy*'))
+
+
+def test_streamed_phrases_lie_beside_the_records(copied):
+  splits = [
+    data.load(NAME, copied, split, in_memory='false')
+    for split in ('train', 'validation', 'train')
+  ]
+  folder = copied / NAME / '1.0.0'
+  assert phrase_files(folder) == [
+    f'phrases-train-{splits[0].crc32:08x}.npy',
+    f'phrases-validation-{splits[1].crc32:08x}.npy',
+  ]
+  assert phrase_files(copied) == phrase_files(folder)
+  data.load(NAME, copied, 'train', in_memory='true')
+  np.testing.assert_array_equal(splits[2].phrases, splits[0].phrases)
+
+
+def test_streaming_from_a_read_only_folder_writes_to_the_cache(
+  copied, tmp_path, monkeypatch
+):
+  alone = stored.alone
+
+  def refuse(folder):
+    if copied in folder.parents:
+      raise PermissionError(errno.EACCES, 'Permission denied')
+    return alone(folder)
+
+  monkeypatch.setattr(stored, 'alone', refuse)
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+  split = data.load(NAME, copied, 'train', in_memory='false')
+  assert not phrase_files(copied)
+  folder = tmp_path / 'cache/musae_jax' / NAME / '1.0.0'
+  assert phrase_files(folder) == [f'phrases-train-{split.crc32:08x}.npy']
+  monkeypatch.setattr(stored, '_write', None)  # it is found there again
+  again = data.load(NAME, copied, 'train', in_memory='false')
+  np.testing.assert_array_equal(again.phrases, split.phrases)
+
+
+def test_full_disk_is_one_line(copied, monkeypatch):
+  def full(*args):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(stored, '_write', full)
+  with pytest.raises(data.DatasetError) as error:
+    data.load(NAME, copied, 'train', in_memory='false')
+  assert str(copied / NAME / '1.0.0/phrases-train-') in str(error.value)
+  assert 'GiB: No space left on device' in str(error.value)
+  assert '\n' not in str(error.value)
 
 
 def test_missing_data_set_names_its_command(tmp_path):
@@ -176,8 +190,3 @@ def test_newest_version_is_read(tmp_path):
     (folder / 'dataset_info.json').write_text('{')
   with pytest.raises(data.DatasetError, match=r'/1\.10\.0: '):
     data.load(NAME, tmp_path, 'train')
-
-
-def test_too_few_phrases_for_a_batch(memory):
-  with pytest.raises(data.DatasetError, match='batch_size=1000'):
-    data.batches(memory, 1000, 0)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from musae_jax import data, parallel, resident
+from musae_jax import batches, data, parallel, resident
 
 NUM_ROWS, BATCH, SEED = 10, 4, 3
 
@@ -34,7 +34,7 @@ def test_a_call_finds_the_batches_of_its_steps(split, num_updates):
     arrays = held.at(start)
     for step in range(start, start + num_updates):
       rows = arrays['order'][step - arrays['first']]
-      expected = data.batch_rows(NUM_ROWS, BATCH, SEED, step)
+      expected = batches.batch_rows(NUM_ROWS, BATCH, SEED, step)
       np.testing.assert_array_equal(rows, expected)
       np.testing.assert_array_equal(
         arrays['phrases'][rows], split.phrases[expected]

@@ -142,6 +142,7 @@ def test_a_run_goes_on_with_its_data_on_the_device(
     ['--config.train.num_steps=12'],
     [
       '--config.data.on_device=true',
+      '--config.data.in_memory=false',  # read once, to the device
       '--config.train.steps_per_dispatch=2',
       '--profile=15:15',
     ],
@@ -163,10 +164,6 @@ def test_a_run_goes_on_with_its_data_on_the_device(
   [
     (['--config.train.steps_per_dispatch=2'], 'steps_per_dispatch is 2'),
     (['--config.train.steps_per_dispatch=5'], 'train.num_steps is 24'),
-    (
-      ['--config.data.on_device=true', '--config.data.in_memory=false'],
-      'data.on_device',
-    ),
   ],
 )
 def test_what_the_device_has_no_room_for_is_refused(
