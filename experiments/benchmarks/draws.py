@@ -1,0 +1,72 @@
+"""What a training step draws from its key, for others to be given."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from musae_jax import models, training
+from musae_jax.priors import draw_components
+
+
+class Draws(NamedTuple):
+  """All that one update depends on besides its parameters.
+
+  Codes are in the networks' coordinates. `n` counts the critic's updates.
+  """
+
+  tokens: UInt8[np.ndarray, 'b t tracks']
+  condition: Float[np.ndarray, 'b k']
+  z_real: Float[np.ndarray, 'n b d']
+  noises: Float[np.ndarray, 'n b d']  # of the codes that the critic sees
+  mixes: Float[np.ndarray, 'n b 1']  # places on the segments of the penalty
+  noise: Float[np.ndarray, 'b d']  # of the codes that are decoded
+  beta: float
+  learning_rate: float
+  critic_learning_rate: float
+
+
+def draws(
+  model: models.MusAE,
+  settings: training.Settings,
+  state: training.TrainState,
+  batch: dict,
+) -> Draws:
+  """What `training.make_train_step` draws for its update of `state`.
+
+  The same splits of the same keys; that the losses then agree shows it.
+  """
+
+  @jax.jit
+  def draw(key, step, batch):
+    visit_key, critic_key, posterior_key = jax.random.split(
+      jax.random.fold_in(key, step), 3
+    )
+    tokens, genres = training.augment(model, settings, visit_key, batch)
+    shape = len(tokens), model.prior.dim
+
+    def of_critic(key):
+      petal_key, prior_key, posterior_key, key = jax.random.split(key, 4)
+      petals = draw_components(petal_key, genres)
+      return (
+        model.prior.sample(prior_key, petals) / model.unit,
+        jax.random.normal(posterior_key, shape),
+        jax.random.uniform(key, (len(tokens), 1)),
+      )
+
+    keys = jax.random.split(critic_key, settings.critic_steps)
+    seen = jnp.float32(genres) * (settings.condition != 'none')
+    noise = jax.random.normal(posterior_key, shape)
+    return tokens, seen, *jax.vmap(of_critic)(keys), noise
+
+  step = int(state.step)
+  arrays = jax.tree.map(np.asarray, draw(state.key, state.step, batch))
+  decay = float(settings.decay(step))
+  return Draws(
+    *arrays,
+    beta=float(settings.beta(step)),
+    learning_rate=settings.learning_rate * decay,
+    critic_learning_rate=settings.critic_learning_rate * decay,
+  )
