@@ -5,11 +5,11 @@ import os
 os.environ.setdefault('KERAS_BACKEND', 'tensorflow')
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 
-import jax
 import keras
 import numpy as np
 import tensorflow as tf
 
+from experiments.benchmarks import handover
 from musae_jax import models, training
 from musae_jax.pianoroll import NUM_TOKENS, TRACKS
 
@@ -24,7 +24,7 @@ class Encoder(keras.Model):
 
   def __init__(self, latent_dim: int, width: int, depth: int):
     super().__init__()
-    self.layers_ = [
+    self.lstms = [
       keras.layers.Bidirectional(
         keras.layers.LSTM(width // 2, return_sequences=i < depth - 1)
       )
@@ -37,7 +37,7 @@ class Encoder(keras.Model):
     """Mean and scale; `tokens` is uint8[b, t, tracks]."""
     x = tf.one_hot(tokens, NUM_TOKENS)
     x = tf.reshape(x, (*tokens.shape[:2], len(TRACKS) * NUM_TOKENS))
-    for layer in self.layers_:
+    for layer in self.lstms:
       x = layer(x)  # the last one's is both directions' ends
     return self.mean(x), tf.exp(2 * self.scale(x))
 
@@ -48,7 +48,7 @@ class TrackDecoder(keras.Model):
   def __init__(self, width: int, depth: int):
     super().__init__()
     self.h0 = keras.layers.Dense(width)
-    self.layers_ = [
+    self.lstms = [
       keras.layers.LSTM(width, return_sequences=True) for _ in range(depth)
     ]
     self.logits = keras.layers.Dense(NUM_TOKENS)
@@ -57,7 +57,7 @@ class TrackDecoder(keras.Model):
     """Logits, [b, t, tokens]."""
     h0 = self.h0(z)
     x = tf.repeat(z[:, None], num_steps, axis=1)
-    for layer in self.layers_:
+    for layer in self.lstms:
       x = layer(x, initial_state=[h0, tf.zeros_like(h0)])
     return self.logits(x)
 
@@ -66,14 +66,17 @@ class Step:
   """The update, called with one step's draws at a time."""
 
   def __init__(
-    self, model: models.MusAE, settings: training.Settings, params: dict
+    self,
+    model: models.MusAE,
+    settings: training.Settings,
+    weights: handover.Weights,
   ):
-    """Takes JAX's parameters over.
+    """Takes our weights over.
 
     Args:
-      model: whose sizes, activation and unit.
+      model: whose sizes and activation.
       settings: whose optimisers and penalty.
-      params: of our networks.
+      weights: numpy arrays.
     """
     self.settings = settings
     encoder, decoder = model.encoder, model.decoder
@@ -95,7 +98,7 @@ class Step:
       )
       for first, second in ((0.9, 0.999), settings.critic_betas)
     )
-    _load(self, model, jax.tree.map(np.asarray, params))
+    _load(self, model, weights)
     self.weights = [
       weight
       for network in (self.encoder, *self.decoders)
@@ -105,7 +108,7 @@ class Step:
     self.critic_optimizer.build(self.critic.trainable_weights)
     self._update = tf.function(self._update)
 
-  def put(self, draws):
+  def put(self, draws: handover.Draws) -> handover.Draws:
     """The draws as tensors, the learning rates as they are."""
     tensors = {
       name: tf.constant(x)
@@ -114,7 +117,7 @@ class Step:
     }
     return draws._replace(**tensors, beta=tf.constant(draws.beta))
 
-  def __call__(self, draws) -> dict[str, tf.Tensor]:
+  def __call__(self, draws: handover.Draws) -> dict[str, tf.Tensor]:
     """Updates the networks; returns the metrics of `put` draws."""
     self.optimizer.learning_rate = draws.learning_rate
     self.critic_optimizer.learning_rate = draws.critic_learning_rate
@@ -128,7 +131,9 @@ class Step:
         tf.stop_gradient(mean), tf.stop_gradient(scale), draws
       )
       z = mean + scale * draws.noise
-      logits = [decoder(z, num_steps=tokens.shape[1]) for decoder in self.decoders]
+      logits = [
+        decoder(z, num_steps=tokens.shape[1]) for decoder in self.decoders
+      ]
       nats = [
         tf.nn.sparse_softmax_cross_entropy_with_logits(tokens[..., i], x)
         for i, x in enumerate(logits)
@@ -145,7 +150,9 @@ class Step:
       'loss': loss,
       'reconstruction': reconstruction,
       **metrics,
-      'accuracy': tf.reduce_mean(tf.cast(tf.stack(correct), tf.float32), (1, 2)),
+      'accuracy': tf.reduce_mean(
+        tf.cast(tf.stack(correct), tf.float32), (1, 2)
+      ),
     }
 
   def _score(self, z, condition):
@@ -172,28 +179,28 @@ class Step:
     return {'critic_estimate': estimate, 'penalty': penalty}
 
 
-def _load(step, model, params):
-  """Builds the networks and gives them JAX's parameters."""
+def _load(step, model, weights):
+  """Builds the networks and gives them our weights."""
   z = tf.zeros((1, model.prior.dim))
   step.encoder(tf.zeros((1, 1, len(TRACKS)), tf.int32))
   step._score(z, tf.zeros((1, model.prior.num_components)))
-  encoder = params['encoder']['params']
-  _load_dense(step.encoder.mean, encoder['mean'])
-  _load_dense(step.encoder.scale, encoder['scale'])
-  for i, layer in enumerate(step.encoder.layers_):
-    directions = encoder[f'BiLSTM_{i}']['directions']
-    names = 'inputs', 'kernel', 'bias'  # gates are in our order
-    layer.set_weights([directions[name][j] for j in (0, 1) for name in names])
-  tracks = params['decoder']['params']['tracks']
-  for j, decoder in enumerate(step.decoders):
+  _load_dense(step.encoder.mean, weights.mean)
+  _load_dense(step.encoder.scale, weights.scale)
+  for bidirectional, layers in zip(step.encoder.lstms, weights.encoder):
+    bidirectional.set_weights([x for layer in layers for x in _arrays(layer)])
+  for decoder, track in zip(step.decoders, weights.tracks):
     decoder(z, num_steps=1)
-    track = jax.tree.map(lambda x: x[j], tracks)  # noqa: B023
-    _load_dense(decoder.h0, track['h0'])
-    _load_dense(decoder.logits, track['logits'])
-    for i, layer in enumerate(decoder.layers_):
-      layer.set_weights([track[f'layers_{i}'][name] for name in names])
-  for i, layer in enumerate(step.critic.layers):
-    _load_dense(layer, params['critic']['params'][f'Dense_{i}'])
+    _load_dense(decoder.h0, track.h0)
+    _load_dense(decoder.logits, track.logits)
+    for lstm, layer in zip(decoder.lstms, track.layers):
+      lstm.set_weights(_arrays(layer))
+  for dense, layer in zip(step.critic.layers, weights.critic):
+    _load_dense(dense, layer)
+
+
+def _arrays(layer):
+  """Keras's weights of an LSTM; gates are in our order."""
+  return [layer[name] for name in ('inputs', 'kernel', 'bias')]
 
 
 def _load_dense(dense, layer):

@@ -1,13 +1,13 @@
 """The training step in PyTorch: `torch.nn.LSTM`, autograd, fused Adam."""
 
-import contextlib
+import functools
 
-import jax
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from experiments.benchmarks import handover
 from musae_jax import models, training
 from musae_jax.pianoroll import NUM_TOKENS, TRACKS
 
@@ -56,18 +56,25 @@ class Step:
     self,
     model: models.MusAE,
     settings: training.Settings,
-    params: dict,
-    device: str = 'cpu',
+    weights: handover.Weights,
+    device: str,
+    half: bool = False,
   ):
-    """Takes JAX's parameters over.
+    """Takes our weights over.
 
     Args:
-      model: whose sizes, activation and unit.
+      model: whose sizes and activation.
       settings: whose optimisers and penalty.
-      params: of our networks.
+      weights: numpy arrays.
       device: 'cpu' or 'cuda'.
+      half: whether encoder and decoder run under float16 autocast.
     """
     self.settings, self.device = settings, device
+    self.autocast = functools.partial(
+      torch.autocast, device, torch.float16, enabled=half
+    )
+    # Small enough that no update is skipped, so that losses can agree.
+    self.scaler = torch.amp.GradScaler(device, 2.0**10, enabled=half)
     encoder, decoder = model.encoder, model.decoder
     self.encoder = Encoder(encoder.latent_dim, encoder.width, encoder.depth)
     self.decoders = nn.ModuleList(
@@ -83,18 +90,18 @@ class Step:
       activation(),
       nn.Linear(width, 1),
     )
-    _load(self, jax.tree.map(np.asarray, params))
+    _load(self, weights)
     for network in (self.encoder, self.decoders, self.critic):
       network.to(device)
-    weights = [*self.encoder.parameters(), *self.decoders.parameters()]
+    parameters = [*self.encoder.parameters(), *self.decoders.parameters()]
     # A second bias of the gates would be one more parameter than ours has.
-    self.weights = [x for x in weights if x.requires_grad]
+    self.weights = [x for x in parameters if x.requires_grad]
     self.optimizer = torch.optim.Adam(self.weights, fused=True)
     self.critic_optimizer = torch.optim.Adam(
       self.critic.parameters(), betas=settings.critic_betas, fused=True
     )
 
-  def put(self, draws):
+  def put(self, draws: handover.Draws) -> handover.Draws:
     """The draws as tensors on the device; tokens int64[t, b, tracks]."""
     tensors = {
       name: torch.tensor(x, device=self.device)
@@ -104,22 +111,28 @@ class Step:
     tokens = tensors['tokens'].long().transpose(0, 1).contiguous()
     return draws._replace(**{**tensors, 'tokens': tokens})
 
-  def __call__(self, draws) -> dict[str, torch.Tensor]:
+  def __call__(self, draws: handover.Draws) -> dict[str, torch.Tensor]:
     """Updates the networks; returns the metrics of `put` draws."""
-    mean, scale = self.encoder(draws.tokens)
+    with self.autocast():
+      mean, scale = self.encoder(draws.tokens)
+    mean, scale = mean.float(), scale.float()
     metrics = self._train_critic(mean.detach(), scale.detach(), draws)
     z = mean + scale * draws.noise
     reconstruction, correct = 0, []
     for i, decoder in enumerate(self.decoders):
-      logits, tokens = decoder(z, len(draws.tokens)), draws.tokens[..., i]
+      tokens = draws.tokens[..., i]
+      with self.autocast():
+        logits = decoder(z, len(tokens))
+      logits = logits.float()
       reconstruction += F.cross_entropy(logits.flatten(0, 1), tokens.flatten())
       correct.append((logits.detach().argmax(-1) == tokens).float().mean())
     score = self._score(z, draws.condition).mean()
     loss = reconstruction - draws.beta * score
     self.optimizer.zero_grad()
-    loss.backward(inputs=self.weights)
+    self.scaler.scale(loss).backward(inputs=self.weights)
     _set_learning_rate(self.optimizer, draws.learning_rate)
-    self.optimizer.step()
+    self.scaler.step(self.optimizer)
+    self.scaler.update()
     return {
       'loss': loss.detach(),
       'reconstruction': reconstruction.detach(),
@@ -156,37 +169,34 @@ def _set_learning_rate(optimizer, rate):
 
 
 @torch.no_grad()
-def _load(step, params):
-  """Copies JAX's parameters into the networks."""
-  encoder = params['encoder']['params']
-  _load_linear(step.encoder.mean, encoder['mean'])
-  _load_linear(step.encoder.scale, encoder['scale'])
-  for i in range(step.encoder.lstm.num_layers):
-    directions = encoder[f'BiLSTM_{i}']['directions']
-    for j, suffix in enumerate(('', '_reverse')):
-      layer = jax.tree.map(lambda x: x[j], directions)  # noqa: B023
+def _load(step, weights):
+  """Copies our weights into the networks."""
+  _load_linear(step.encoder.mean, weights.mean)
+  _load_linear(step.encoder.scale, weights.scale)
+  for i, layers in enumerate(weights.encoder):
+    for suffix, layer in zip(('', '_reverse'), layers):
       _load_layer(step.encoder.lstm, f'l{i}{suffix}', layer)
-  tracks = params['decoder']['params']['tracks']
-  for j, decoder in enumerate(step.decoders):
-    track = jax.tree.map(lambda x: x[j], tracks)  # noqa: B023
-    _load_linear(decoder.h0, track['h0'])
-    _load_linear(decoder.logits, track['logits'])
-    for i in range(decoder.lstm.num_layers):
-      _load_layer(decoder.lstm, f'l{i}', track[f'layers_{i}'])
-  critic = params['critic']['params']
-  for i, layer in enumerate(step.critic[::2]):
-    _load_linear(layer, critic[f'Dense_{i}'])
+  for decoder, track in zip(step.decoders, weights.tracks):
+    _load_linear(decoder.h0, track.h0)
+    _load_linear(decoder.logits, track.logits)
+    for i, layer in enumerate(track.layers):
+      _load_layer(decoder.lstm, f'l{i}', layer)
+  for linear, layer in zip(step.critic[::2], weights.critic):
+    _load_linear(linear, layer)
 
 
 def _load_linear(linear, layer):
-  linear.weight.copy_(torch.tensor(layer['kernel'].T))
+  linear.weight.copy_(_transposed(layer['kernel']))
   linear.bias.copy_(torch.tensor(layer['bias']))
 
 
 def _load_layer(lstm, suffix, layer):
   """Gates are in our order; of the two biases the second stays 0."""
-  getattr(lstm, f'weight_ih_{suffix}').copy_(torch.tensor(layer['inputs'].T))
-  getattr(lstm, f'weight_hh_{suffix}').copy_(torch.tensor(layer['kernel'].T))
+  getattr(lstm, f'weight_ih_{suffix}').copy_(_transposed(layer['inputs']))
+  getattr(lstm, f'weight_hh_{suffix}').copy_(_transposed(layer['kernel']))
   getattr(lstm, f'bias_ih_{suffix}').copy_(torch.tensor(layer['bias']))
-  second = getattr(lstm, f'bias_hh_{suffix}')
-  second.zero_().requires_grad_(False)
+  getattr(lstm, f'bias_hh_{suffix}').zero_().requires_grad_(False)
+
+
+def _transposed(x):
+  return torch.tensor(x).T

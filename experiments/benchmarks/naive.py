@@ -13,10 +13,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, UInt8
 
+from experiments.benchmarks import handover
 from musae_jax import models, training
 from musae_jax.pianoroll import NUM_TOKENS, TRACKS
 
 GATES = 'ifgo'
+DIRECTIONS = 'forward', 'backward'
 
 
 class Encoder(nn.Module):
@@ -34,7 +36,7 @@ class Encoder(nn.Module):
     for i in range(self.depth):
       directions = (
         nn.RNN(nn.OptimizedLSTMCell(self.width // 2, name=f'{direction}_{i}'))
-        for direction in ('forward', 'backward')
+        for direction in DIRECTIONS
       )
       ends, x = nn.Bidirectional(*directions, return_carry=True)(x)
     h = jnp.concatenate([hidden for _, hidden in ends], axis=-1)
@@ -88,37 +90,32 @@ def state(
   ours: training.TrainState, settings: training.Settings
 ) -> training.TrainState:
   """The same state, before the optimiser's first update."""
-  autoencoder = {
-    'encoder': {'params': _encoder(ours.params['encoder']['params'])},
-    'decoder': {'params': _decoder(ours.params['decoder']['params'])},
-  }
-  return ours.replace(
-    params={**autoencoder, 'critic': ours.params['critic']},
+  weights = handover.weights(ours.params)
+  encoder = {'mean': weights.mean, 'scale': weights.scale}
+  for i, layers in enumerate(weights.encoder):
+    for direction, layer in zip(DIRECTIONS, layers):
+      encoder[f'{direction}_{i}'] = _cell(layer)
+  decoder = {}
+  for name, track in zip(TRACKS, weights.tracks):
+    decoder[f'{name}_h0'] = track.h0
+    decoder[f'{name}_logits'] = track.logits
+    for i, layer in enumerate(track.layers):
+      decoder[f'{name}_{i}'] = _cell(layer)
+  return with_networks(ours, settings, encoder, decoder)
+
+
+def with_networks(
+  state: training.TrainState,
+  settings: training.Settings,
+  encoder: dict,
+  decoder: dict,
+) -> training.TrainState:
+  """The state with other parameters, before the optimiser's first update."""
+  autoencoder = {'encoder': {'params': encoder}, 'decoder': {'params': decoder}}
+  return state.replace(
+    params={**state.params, **autoencoder},
     optimizer=settings.optimizer.init(autoencoder),
   )
-
-
-def _encoder(params):
-  found = {name: params[name] for name in ('mean', 'scale')}
-  for i in range(len(params) - len(found)):
-    layers = params[f'BiLSTM_{i}']['directions']
-    for j, direction in enumerate(('forward', 'backward')):
-      found[f'{direction}_{i}'] = _cell(_row(layers, j))
-  return found
-
-
-def _decoder(params):
-  found = {}
-  for j, track in enumerate(TRACKS):
-    for name, layer in _row(params['tracks'], j).items():
-      is_lstm = name.startswith('layers_')
-      name = f'{track}_{name.removeprefix("layers_")}'
-      found[name] = _cell(layer) if is_lstm else layer
-  return found
-
-
-def _row(tree, i):
-  return jax.tree.map(lambda x: x[i], tree)
 
 
 def _cell(layer):

@@ -1,0 +1,232 @@
+"""Implementations of one training step: the same losses, then each one's time.
+
+From the same weights and batch all have to print the same losses for a few
+updates; only then are they timed, in turns, so that whatever else the machine
+does meets them alike.
+"""
+
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import build, config_flag
+from musae_jax import arguments, lstm, models, training
+from musae_jax.pianoroll import NUM_TOKENS, STEPS_PER_BAR, TRACKS
+
+METRICS = ('loss', 'reconstruction', 'critic_estimate', 'penalty')
+# The i-th update: returns its metrics when all of its work is done.
+Update = Callable[[int], dict[str, float]]
+
+
+class Disagreement(ValueError):
+  """Two implementations do not print the same losses."""
+
+
+@dataclasses.dataclass
+class Problem:
+  """What all implementations are given.
+
+  Attributes:
+    model: ours.
+    settings: how to train.
+    state: ours, at the first update of beta's last value: the critic counts.
+    batch: random tokens and genres.
+  """
+
+  model: models.MusAE
+  settings: training.Settings
+  state: training.TrainState
+  batch: dict[str, np.ndarray]
+
+  def with_compute(self, compute: lstm.Compute) -> models.MusAE:
+    """Our model, computed in another way."""
+    return dataclasses.replace(
+      self.model,
+      encoder=self.model.encoder.clone(compute=compute),
+      decoder=self.model.decoder.clone(compute=compute),
+    )
+
+
+def parser(description: str) -> config_flag.ConfigParser:
+  """The arguments of a comparison."""
+  found = config_flag.ConfigParser(description=description)
+  for name, default, meaning in (
+    ('--updates', 3, 'first updates, whose losses must agree'),
+    ('--repeats', 11, 'rounds that are timed'),
+    ('--timesteps', None, "of a phrase; the data set's by default"),
+  ):
+    found.add_argument(
+      name, type=arguments.positive, default=default, help=meaning
+    )
+  found.add_argument('--json', action='store_true', help='print JSON')
+  return found
+
+
+def problem(config: build.Config, timesteps: int | None = None) -> Problem:
+  """A problem that depends on nothing else.
+
+  Args:
+    config: whose seed, too, is used; its data set is not.
+    timesteps: of a phrase; None: those of the data set's phrases.
+
+  Raises:
+    ConfigError: a value is out of range.
+  """
+  build.check(config)
+  model, settings = build.model(config), build.settings(config)
+  if timesteps is None:
+    bars = config['data']['name'].removeprefix('lakh_pianoroll/')
+    timesteps = int(bars.removesuffix('bar')) * STEPS_PER_BAR
+  seed, batch_size = (config['train'][key] for key in ('seed', 'batch_size'))
+  rng = np.random.default_rng(seed)
+  shape = batch_size, timesteps, len(TRACKS)
+  phrases = rng.integers(NUM_TOKENS, size=shape, dtype=np.uint8)
+  genres = rng.random((batch_size, model.prior.num_components)) < 0.1
+  increments = settings.beta_end / (settings.beta_increment or math.inf)
+  late = math.ceil(increments) * settings.beta_interval
+  state = training.init_state(model, settings, seed, timesteps)
+  return Problem(
+    model,
+    settings,
+    state.replace(step=jnp.int32(late)),
+    {'phrases': phrases, 'genres': genres},
+  )
+
+
+def about(problem: Problem) -> dict:
+  """What was compared and where, as JSON."""
+  batch_size, timesteps, _ = problem.batch['phrases'].shape
+  encoder, decoder = problem.model.encoder, problem.model.decoder
+  return {
+    'device': jax.devices()[0].device_kind,
+    'threads': num_threads(),
+    'jax': jax.__version__,
+    'batch_size': batch_size,
+    'timesteps': timesteps,
+    'latent_dim': encoder.latent_dim,
+    'width': decoder.width,
+    'depth': decoder.depth,
+    'critic_steps': problem.settings.critic_steps,
+    'beta': float(problem.settings.beta(problem.state.step)),
+    'compute': decoder.compute._asdict(),
+  }
+
+
+def describe(about: dict, repeats: int) -> str:
+  """A table's caption."""
+  sizes = ', '.join(
+    f'{name} {about[name]}'
+    for name in (
+      *('batch_size', 'timesteps', 'latent_dim', 'width', 'depth'),
+      *('critic_steps', 'beta'),
+    )
+  )
+  return (
+    f'{sizes}; jax {about["jax"]} on {about["device"]}, {about["threads"]} '
+    f'CPU threads; {repeats} rounds'
+  )
+
+
+def num_threads() -> int:
+  """CPU threads for each implementation: as many as it may run on at once.
+
+  XLA takes no other number; `taskset` gives a smaller one.
+  """
+  return len(os.sched_getaffinity(0))
+
+
+class JaxStep:
+  """`training.make_train_step`, compiled, with a state of its own.
+
+  Attributes:
+    compile_seconds: tracing included.
+    memory: bytes of the compiled program.
+  """
+
+  def __init__(
+    self, model: models.MusAE, settings: training.Settings, state, batch
+  ):
+    self._state, self._batch = jax.tree.map(jnp.copy, (state, batch))
+    step = training.make_train_step(model, settings)
+    start = time.perf_counter()
+    self._step = step.lower(self._state, self._batch).compile()
+    self.compile_seconds = time.perf_counter() - start
+    found = self._step.memory_analysis()
+    kept = found.argument_size_in_bytes + found.output_size_in_bytes
+    kept -= found.alias_size_in_bytes
+    temporary = found.temp_size_in_bytes
+    self.memory = {'temporary': temporary, 'peak': kept + temporary}
+
+  def __call__(self, i: int) -> dict[str, float]:
+    """Updates the state; returns the metrics."""
+    del i  # the state knows its step
+    state_and_metrics = self._step(self._state, self._batch)
+    self._state, metrics = jax.block_until_ready(state_and_metrics)
+    return {name: float(metrics[name]) for name in METRICS}
+
+
+def digits() -> int:
+  """Decimals that losses are printed with, and must agree to.
+
+  An accelerator rounds the operands of products, to TF32 or bfloat16.
+  """
+  return 4 if jax.default_backend() == 'cpu' else 2
+
+
+def first_updates(
+  updates: Mapping[str, Update], count: int, reference: str
+) -> dict[str, list[dict[str, float]]]:
+  """The metrics of the first `count` updates.
+
+  Raises:
+    Disagreement: they differ from the reference's by more than half a unit of
+      the last printed digit.
+  """
+  metrics = {
+    name: [update(i) for i in range(count)] for name, update in updates.items()
+  }
+  for name, found in metrics.items():
+    for i, rows in enumerate(zip(found, metrics[reference])):
+      for metric in METRICS:
+        value, expected = (row[metric] for row in rows)
+        # Not `>`: NaN agrees with nothing.
+        if not abs(value - expected) <= 0.5 * 10 ** -digits():
+          raise Disagreement(
+            f'{name}: {metric} of update {i + 1} is {value:.6f}, '
+            f"{reference}'s is {expected:.6f}"
+          )
+  return metrics
+
+
+def in_turns(
+  updates: Mapping[str, Update], first: int, repeats: int
+) -> dict[str, dict[str, float]]:
+  """Milliseconds of an update: median and quartiles over the rounds.
+
+  Args:
+    updates: what to time, warm already.
+    first: number of the first update.
+    repeats: number of rounds, in each of which every one updates once; every
+      other round in the opposite order.
+  """
+  seconds = {name: [] for name in updates}
+  for i in range(first, first + repeats):
+    for name in list(updates)[:: (-1) ** i]:
+      start = time.perf_counter()
+      updates[name](i)
+      seconds[name].append(time.perf_counter() - start)
+  quartiles = {
+    name: 1e3 * np.quantile(times, [0.5, 0.25, 0.75])
+    for name, times in seconds.items()
+  }
+  names = 'median', 'lower', 'upper'
+  return {
+    name: dict(zip(names, map(float, found)))
+    for name, found in quartiles.items()
+  }

@@ -1,0 +1,126 @@
+"""How fast the training step is, beside flax's own cells and our variants.
+
+    python -m experiments.benchmarks.step_time --config=gaussian2 \
+      --config.model.width=256 --config.train.batch_size=64
+
+The whole update, from random tokens: the model in flax's cells (`naive.py`),
+ours as the config computes it, and ours with one field of `lstm.Compute`
+changed at a time. All start from the same weights and must print the same
+losses before any is timed; then they take turns in one process. Needs no data
+set. Memory is that of the compiled program, not of the process.
+"""
+
+import json
+import sys
+
+import jax
+
+from experiments import config_flag
+from experiments.benchmarks import naive, side_by_side
+from experiments.benchmarks.side_by_side import Disagreement, JaxStep, Problem
+from musae_jax import lstm
+
+OURS = 'ours'
+
+
+def variants(compute: lstm.Compute, platform: str) -> dict[str, lstm.Compute]:
+  """Ours, and ours with one field changed at a time.
+
+  Args:
+    compute: as the config has it.
+    platform: 'cpu', 'gpu' or 'tpu'.
+  """
+  other = {'float32': 'bfloat16', 'bfloat16': 'float32'}[compute.dtype]
+  fields = {
+    'one by one' if compute.stacked else 'stacked': {
+      'stacked': not compute.stacked
+    },
+    'gates kept' if compute.remat else 'remat': {'remat': not compute.remat},
+    f'unroll {1 if compute.unroll == 4 else 4}': {
+      'unroll': 1 if compute.unroll == 4 else 4
+    },
+  }
+  if platform != 'cpu':
+    fields[other] = {'dtype': other}
+  changed = {
+    f'{OURS}, {name}': compute._replace(**values)
+    for name, values in fields.items()
+  }
+  return {OURS: compute, **changed}
+
+
+def measure(problem: Problem, num_updates: int, repeats: int) -> dict:
+  """What each implementation says, needs and takes.
+
+  Raises:
+    Disagreement: two of them do not print the same losses.
+  """
+  settings, state, batch = problem.settings, problem.state, problem.batch
+  steps = {
+    'flax cells': JaxStep(
+      naive.model(problem.model), settings, naive.state(state, settings), batch
+    )
+  }
+  platform = jax.default_backend()
+  for name, compute in variants(
+    problem.model.decoder.compute, platform
+  ).items():
+    model = problem.with_compute(compute)
+    steps[name] = JaxStep(model, settings, state, batch)
+  metrics = side_by_side.first_updates(steps, num_updates, OURS)
+  times = side_by_side.in_turns(steps, num_updates, repeats)
+  return {
+    name: {
+      'metrics': metrics[name],
+      'compile_seconds': step.compile_seconds,
+      'bytes': step.memory,
+      'milliseconds': times[name],
+      'ratio': times[name]['median'] / times[OURS]['median'],
+    }
+    for name, step in steps.items()
+  }
+
+
+def table(steps: dict) -> str:
+  """The result of `measure` as Markdown."""
+  places = side_by_side.digits()
+  lines = [
+    '| step | loss | critic estimate | compiled, s | temporary, MiB '
+    '| peak, MiB | median, ms | quartiles, ms | ratio to ours |',
+    '|---|---:|---:|---:|---:|---:|---:|---:|---:|',
+  ]
+  for name, row in steps.items():
+    last, ms = row['metrics'][-1], row['milliseconds']
+    temporary, peak = (row['bytes'][k] / 2**20 for k in ('temporary', 'peak'))
+    lines.append(
+      f'| {name} | {last["loss"]:.{places}f} '
+      f'| {last["critic_estimate"]:.{places}f} '
+      f'| {row["compile_seconds"]:.1f} | {temporary:,.0f} | {peak:,.0f} '
+      f'| {ms["median"]:.1f} | {ms["lower"]:.1f}-{ms["upper"]:.1f} '
+      f'| {row["ratio"]:.2f} |'
+    )
+  return '\n'.join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Runs the command; returns its exit status."""
+  parser = side_by_side.parser(__doc__)
+  try:
+    args = parser.parse(argv)
+    problem = side_by_side.problem(args.config, args.timesteps)
+    steps = measure(problem, args.updates, args.repeats)
+  except (config_flag.ConfigError, Disagreement) as error:
+    print(f'error: {error}', file=sys.stderr)
+    return 1
+  about = side_by_side.about(problem)
+  if args.json:
+    print(
+      json.dumps({**about, 'repeats': args.repeats, 'steps': steps}, indent=1)
+    )
+  else:
+    print(table(steps), side_by_side.describe(about, args.repeats), sep='\n\n')
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())
