@@ -182,7 +182,8 @@ def test_run_leaves_its_metrics_and_checkpoints(undisturbed):
   assert trained == list(range(2, STEPS + 1, 2))
   assert validated == list(range(6, STEPS + 1, 6))
   assert {line['train/beta'] for line in lines if 'train/beta' in line} > {0.0}
-  assert any((undisturbed / 'tensorboard').iterdir())
+  (board,) = (undisturbed / 'tensorboard').iterdir()
+  assert b'speed/tflops_per_second' in board.read_bytes()
   with checkpoint.Checkpoints(undisturbed) as checkpoints:
     assert checkpoints.steps() == [16, 20, 24]
   loaded = checkpoint.load(undisturbed)
