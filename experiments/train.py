@@ -24,6 +24,7 @@ from musae_jax import (
   batches,
   checkpoint,
   evaluation,
+  flops,
   parallel,
   training,
 )
@@ -64,6 +65,7 @@ class Run(NamedTuple):
   mesh: Mesh
   feed: feeds.Feed
   eval_step: object
+  work: writer.Work
 
   @property
   def about(self) -> dict:
@@ -110,16 +112,21 @@ def train(
     if saved:
       _check_same('dataset', saved['dataset'], splits.describe(), workdir)
     model, settings = build.model(config), build.settings(config)
+    timesteps, batch_size = splits.train.timesteps, config.train.batch_size
     run = Run(
       config,
       splits,
       mesh,
       feeds.make(config, model, splits.train, mesh),
       evaluation.make_eval_step(model, mesh),
+      writer.Work(
+        batch_size,
+        flops.train_step(model, settings, timesteps, batch_size).total,
+        jax.devices()[0].device_kind,
+        mesh.size,
+      ),
     )
-    state = training.init_state(
-      model, settings, config.train.seed, splits.train.timesteps
-    )
+    state = training.init_state(model, settings, config.train.seed, timesteps)
     with profiling.Profiler(workdir, profile) as profiler:
       _loop(
         run, workdir, checkpoints, parallel.replicate(state, mesh), profiler
@@ -150,10 +157,10 @@ def _loop(
     )
     return
   pending = []
-  with writer.Writer(workdir, start, config.num_steps) as log:
+  with writer.Writer(workdir, start, config.num_steps, run.work) as log:
     log.say(
       f'{workdir}: step {start} of {config.num_steps}, {run.mesh.size} x '
-      f'{jax.devices()[0].device_kind}; the first step compiles'
+      f'{run.work.device_kind}; the first step compiles'
     )
     for before in range(start, config.num_steps, feed.num_updates):
       step = before + feed.num_updates
@@ -161,6 +168,9 @@ def _loop(
       state, metrics = feed.update(state)
       profiler.after(step, metrics)
       pending.append(metrics)
+      if before == start:
+        jax.block_until_ready(metrics)
+        log.restart(step)
       last = step == config.num_steps
       if last or step % config.log_every == 0:
         means = _means(pending, step, checkpoints.steps())
@@ -174,8 +184,10 @@ def _loop(
         )
       if last or step % config.eval_every == 0:
         log.write(step, 'validation', _validate(run, state.params))
+        log.restart(step)
       if last or step % config.checkpoint_every == 0:
         checkpoints.save(step, state, feed.get_state(), run.about)
+        log.restart(step)
 
 
 def _means(

@@ -10,11 +10,52 @@ import os
 import pathlib
 import sys
 import time
+from typing import NamedTuple
 
 import tensorboardX
 import tqdm
 
+from musae_jax import flops
+
 METRICS = 'metrics.jsonl'
+
+
+class Work(NamedTuple):
+  """What an update is, for telling how fast it is made.
+
+  Attributes:
+    phrases: of a batch, on all devices together.
+    flops: model FLOPs, as `flops.train_step` counts them.
+    device_kind: as JAX has it.
+    num_devices: how many share the work.
+  """
+
+  phrases: int
+  flops: int
+  device_kind: str
+  num_devices: int
+
+  def speeds(self, steps_per_second: float) -> dict[str, float]:
+    """The same speed in several units; 'mfu' where the device is known."""
+    flops_per_second = steps_per_second * self.flops
+    speeds = {
+      'steps_per_second': steps_per_second,
+      'phrases_per_second': steps_per_second * self.phrases,
+      'tflops_per_second': flops_per_second / 1e12,
+    }
+    mfu = flops.utilisation(
+      flops_per_second, self.device_kind, self.num_devices
+    )
+    return speeds if mfu is None else {**speeds, 'mfu': mfu}
+
+  def describe(self, steps_per_second: float) -> str:
+    """The same as a piece of a line."""
+    steps, phrases, tflops, *mfu = self.speeds(steps_per_second).values()
+    return (
+      f'{_short(steps)} steps/s  {_short(phrases)} phrases/s  '
+      f'{_short(tflops)} TFLOP/s  MFU '
+      + (f'{mfu[0]:.1%}' if mfu else f'unknown for {self.device_kind}')
+    )
 
 
 class Writer:
@@ -23,9 +64,11 @@ class Writer:
   Use as a context manager.
   """
 
-  def __init__(self, workdir: str | os.PathLike, step: int, num_steps: int):
-    self._first = step
+  def __init__(
+    self, workdir: str | os.PathLike, step: int, num_steps: int, work: Work
+  ):
     self._num_steps = num_steps
+    self._work = work
     workdir = pathlib.Path(workdir)
     _keep_until(workdir / METRICS, step)
     self._lines = open(workdir / METRICS, 'a', encoding='utf-8')
@@ -34,8 +77,14 @@ class Writer:
     )
     self._bar = None
     if sys.stderr.isatty():
-      self._bar = tqdm.tqdm(initial=step, total=num_steps, unit='step')
-    self._start = time.monotonic()
+      # Without tqdm's own speed, which has validation and the like in it.
+      self._bar = tqdm.tqdm(
+        initial=step,
+        total=num_steps,
+        bar_format='{l_bar}{bar}| {n_fmt}/{total_fmt} '
+        '[{elapsed}<{remaining}{postfix}]',
+      )
+    self.restart(step)
 
   def __enter__(self):
     return self
@@ -58,25 +107,44 @@ class Writer:
     self._lines.write(json.dumps(line) + '\n')
     self._lines.flush()
 
+  def restart(self, step: int) -> None:
+    """Measures speed from here on, of the updates after `step`.
+
+    To be called after whatever is no update, such as compiling, validating
+    and saving, when all updates up to `step` are done.
+    """
+    self._since = step, time.monotonic()
+
   def progress(self, step: int, text: str) -> None:
-    """Shows how far the run is, how fast, and `text`."""
-    speed = (step - self._first) / (time.monotonic() - self._start)
-    self._board.add_scalar('steps_per_second', speed, step)
+    """Shows how far the run is, `text`, and the speed since the last time.
+
+    Or since `restart`, where that was later. Where it was at this very step,
+    there is no speed to show.
+    """
+    since, then = self._since
+    left = ''
+    if step > since:
+      speed = (step - since) / (time.monotonic() - then)
+      for name, value in self._work.speeds(speed).items():
+        self._board.add_scalar(f'speed/{name}', value, step)
+      text += f'  {self._work.describe(speed)}'
+      left = f'  {(self._num_steps - step) / speed / 60:.0f} min left'
     if self._bar:
       self._bar.set_postfix_str(text, refresh=False)
       self._bar.update(step - self._bar.n)
     else:
-      left = (self._num_steps - step) / speed / 60
-      print(
-        f'step {step}/{self._num_steps}  {text}  {speed:.3g} steps/s  '
-        f'{left:.0f} min left',
-        flush=True,
-      )
+      print(f'step {step}/{self._num_steps}  {text}{left}', flush=True)
+    self.restart(step)
 
   def say(self, text: str) -> None:
     """Prints a line without breaking the progress bar."""
     tqdm.tqdm.write(text)
     sys.stdout.flush()
+
+
+def _short(value: float) -> str:
+  """Returns three digits, or all of a whole number."""
+  return f'{value:,.0f}' if value >= 100 else f'{value:.3g}'
 
 
 def read(workdir: str | os.PathLike) -> list[dict[str, float | None]]:

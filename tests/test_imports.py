@@ -28,6 +28,7 @@ ORDER = (
   'parallel',
   'resident',
   'training',
+  'flops',
   'checkpoint',
   'evaluation',
   'editing',

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import math
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -183,7 +182,8 @@ def test_run_leaves_its_metrics_and_checkpoints(undisturbed):
   assert trained == list(range(2, STEPS + 1, 2))
   assert validated == list(range(6, STEPS + 1, 6))
   assert {line['train/beta'] for line in lines if 'train/beta' in line} > {0.0}
-  assert any((undisturbed / 'tensorboard').iterdir())
+  (board,) = (undisturbed / 'tensorboard').iterdir()
+  assert b'speed/tflops_per_second' in board.read_bytes()
   with checkpoint.Checkpoints(undisturbed) as checkpoints:
     assert checkpoints.steps() == [16, 20, 24]
   loaded = checkpoint.load(undisturbed)
@@ -410,37 +410,3 @@ def test_evaluate_refuses_in_one_line(undisturbed, capsys, flag, word):
   assert status
   assert len(error.splitlines()) == 1
   assert word in error
-
-
-def test_writer_drops_what_comes_after_the_step_resumed_from(tmp_path):
-  with writer.Writer(tmp_path, 0, 9) as log:
-    for step in (1, 2, 3):
-      log.write(step, 'train', {'loss': step / 2})
-    log.write(3, 'validation', {'f1': math.nan})
-  path = tmp_path / writer.METRICS
-  whole = path.read_text()
-  assert whole.splitlines()[0] == '{"step": 1, "train/loss": 0.5}'
-  assert whole.splitlines()[-1] == '{"step": 3, "validation/f1": null}'
-  path.write_text(whole + '{"step": 4, "tra')  # cut short by a kill
-  with writer.Writer(tmp_path, 3, 9):
-    pass
-  assert path.read_text() == whole
-  with writer.Writer(tmp_path, 2, 9) as log:
-    log.write(3, 'train', {'loss': 7.0})
-  assert [line.get('train/loss') for line in writer.read(tmp_path)] == [
-    0.5,
-    1.0,
-    7.0,
-  ]
-  assert sorted(p.name for p in pathlib.Path(tmp_path).iterdir()) == [
-    writer.METRICS,
-    'tensorboard',
-  ]
-
-
-def test_progress_without_a_terminal_is_plain_lines(tmp_path, capsys):
-  with writer.Writer(tmp_path, 2, 9) as log:
-    log.progress(4, 'loss 1.5')
-  (line,) = capsys.readouterr().out.splitlines()
-  assert line.startswith('step 4/9  loss 1.5  ')
-  assert line.endswith(' min left')
