@@ -1,5 +1,7 @@
 """Ours against flax's cells, values and gradients."""
 
+import re
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -229,6 +231,25 @@ def test_rematerialising_keeps_neither_gates_nor_inputs(capsys):
   assert gates in kept(False)
   assert gates not in kept(True)
   assert kept(True).count('f32[16,3,8]') == 2
+
+
+@pytest.mark.parametrize('constant', [False, True])
+def test_no_turn_of_a_loop_copies_all_timesteps_on_a_cpu(arrays, constant):
+  """Which would cost the square of their number."""
+  x, carry, params = arrays
+
+  def loss(*args):
+    return scalar(layer(lstm.for_platform('cpu'))(*args))
+
+  args = params, x[0] if constant else x, carry
+  text = jax.jit(jax.grad(loss, (0, 1, 2))).lower(*args).compile().as_text()
+  # A computation is '%name (arguments) -> result {' and lines up to a '}'.
+  texts = dict(re.findall(r'^%(\S+) \(.*\{\n((?: .*\n)*)', text, re.MULTILINE))
+  bodies = [texts[name] for name in re.findall(r'body=%([^\s,]+)', text)]
+  assert len(bodies) == 2  # there and back
+  for body in bodies:
+    assert f'f32[{NUM_STEPS},{BATCH},' in body
+    assert not re.search(rf'f32\[{NUM_STEPS},{BATCH},\d+\]\S* copy', body)
 
 
 @pytest.mark.parametrize('stacked', [False, True])
