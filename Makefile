@@ -1,16 +1,24 @@
 # make quickstart: from nothing to a trained small model, its evaluation,
 #                  pictures and .mid files, in runs/quickstart
 # make test:       from nothing to a green test suite
+# make benchmarks: every table on speed of docs/results.md, in runs/benchmarks;
+#                  on a machine with an NVIDIA GPU: make benchmarks GPU=1
 # make guard:      what the step costs an H100, compiled without one, is guarded
 PYTHON ?= python3
 VENV ?= .venv
 PY = $(VENV)/bin/python
+comma = ,
 DATA = data/quickstart
 RUN = runs/quickstart
+# What is timed: full size on a GPU; BENCH_DATA is a prepared data set.
+BENCH = runs/benchmarks
+BENCH_DATA ?= $(DATA)
+CONFIGS ?= $(if $(GPU),gaussian2 flower16,gaussian2)
+SIZES ?= $(if $(GPU),,--config.model.width=256 --config.train.batch_size=64)
 # Songs of the validation split, which training never sees.
 SONGS = funk-00144 jazz-00252 metal-00297
 
-.PHONY: quickstart test guard lint clean
+.PHONY: quickstart test benchmarks guard lint clean
 
 quickstart: $(VENV)/.installed $(DATA)/midi/labels.csv
 	$(PY) -m tfds_lakh.build --config=2bar --manual_dir=$(DATA)/midi --data_dir=$(DATA)
@@ -36,6 +44,23 @@ guard:
 	$(VENV)-aot/bin/python -m pip install --quiet -c constraints.txt -e '.[aot]' pytest
 	$(VENV)-aot/bin/python -m pytest tests/test_compiled.py
 
+benchmarks:
+	test -d $(VENV)-peers || $(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --quiet -c constraints.txt -e '.[peers$(if $(GPU),$(comma)cuda13)]'
+	mkdir -p $(BENCH)
+	for config in $(CONFIGS); do \
+	  for table in step_time peers; do \
+	    $(VENV)-peers/bin/python -m experiments.benchmarks.$$table \
+	      --config=$$config $(SIZES) | tee $(BENCH)/$$table-$$config.md; \
+	  done; \
+	done
+	$(VENV)-peers/bin/python -m experiments.benchmarks.scaling \
+	  --config=$(if $(GPU),gaussian2,quickstart) | tee $(BENCH)/scaling.md
+	$(VENV)-peers/bin/python -m experiments.benchmarks.input_pipeline \
+	  --data_dir=$(BENCH_DATA) | tee $(BENCH)/input_pipeline.md
+	$(MAKE) guard
+	$(VENV)-aot/bin/python -m experiments.benchmarks.compiled | tee $(BENCH)/compiled.md
+
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -50,4 +75,4 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-aot data/quickstart runs/quickstart
+	rm -rf $(VENV) $(VENV)-aot $(VENV)-peers data/quickstart runs/quickstart
