@@ -148,8 +148,8 @@ def _loop(
     feed.set_state(position)
   if start % feed.num_updates:
     raise RunError(
-      f'{workdir}: is at step {start}, which config.train.steps_per_dispatch='
-      f'{feed.num_updates} does not divide'
+      f'{workdir}: is at step {start}, no multiple of '
+      f'config.train.steps_per_dispatch={feed.num_updates}'
     )
   if start >= config.num_steps:
     print(

@@ -29,11 +29,15 @@ from jax.experimental import topologies
 from jax.sharding import AxisType, Mesh
 
 from experiments import build, config_flag
+from experiments.benchmarks import naive
 from musae_jax import arguments, training
 from musae_jax.pianoroll import TRACKS
 
 _DEVICE = pathlib.Path(__file__).with_name('h100.txtpb')
+FLAX_CELLS = 'flax cells'
+# Fields of `lstm.Compute` that are set; None: another model.
 VARIANTS = {
+  FLAX_CELLS: None,
   'default': {},
   'unroll 1': {'unroll': 1},
   'unroll 4': {'unroll': 4},
@@ -122,6 +126,13 @@ def compile_step(model, settings, config, num_devices: int) -> Program:
     arguments_gib=memory.argument_size_in_bytes / 2**30,
     compile_s=seconds,
   )
+
+
+def _variant(model, name):
+  if name == FLAX_CELLS:
+    return naive.model(model)
+  compute = model.encoder.compute._replace(**VARIANTS[name])
+  return model.with_compute(compute)
 
 
 def count(hlo: str) -> dict:
@@ -239,10 +250,8 @@ def main(argv: list[str] | None = None) -> int:
         cases.append(('default', args.devices))
       for variant, num_devices in cases:
         print(f'{name}, {variant}, {num_devices} devices', file=sys.stderr)
-        compute = model.encoder.compute._replace(**VARIANTS[variant])
-        program = compile_step(
-          model.with_compute(compute), settings, config, num_devices
-        )
+        changed = _variant(model, variant)
+        program = compile_step(changed, settings, config, num_devices)
         rows.append(
           {'config': name, 'variant': variant, 'devices': num_devices}
           | program._asdict()
