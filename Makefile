@@ -44,7 +44,11 @@ guard:
 	$(VENV)-aot/bin/python -m pip install --quiet -c constraints.txt -e '.[aot]' pytest
 	$(VENV)-aot/bin/python -m pytest tests/test_compiled.py
 
-benchmarks:
+benchmarks: SHELL = bash
+benchmarks: .SHELLFLAGS = -o pipefail -ec
+benchmarks: $(VENV)/.installed $(if $(filter $(DATA),$(BENCH_DATA)),$(DATA)/midi/labels.csv)
+	test $(BENCH_DATA) != $(DATA) || $(PY) -m tfds_lakh.build --config=2bar \
+	  --manual_dir=$(DATA)/midi --data_dir=$(DATA)
 	test -d $(VENV)-peers || $(PYTHON) -m venv $(VENV)-peers
 	$(VENV)-peers/bin/python -m pip install --quiet -c constraints.txt -e '.[peers$(if $(GPU),$(comma)cuda13)]'
 	mkdir -p $(BENCH)
@@ -75,4 +79,4 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-aot $(VENV)-peers data/quickstart runs/quickstart
+	rm -rf $(VENV) $(VENV)-aot $(VENV)-peers data/quickstart runs/quickstart $(BENCH)

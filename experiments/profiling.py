@@ -11,7 +11,9 @@ def steps(text: str) -> range:
   """Returns the steps of 'FIRST:LAST', both included; for argparse."""
   first, _, last = text.partition(':')
   if not (first.isdecimal() and last.isdecimal() and 1 <= int(first)):
-    raise argparse.ArgumentTypeError(f'{text!r}, expected FIRST:LAST')
+    raise argparse.ArgumentTypeError(
+      f'{text!r}, expected FIRST:LAST, FIRST at least 1'
+    )
   if int(first) > int(last):
     raise argparse.ArgumentTypeError(f'{text!r}, expected FIRST <= LAST')
   return range(int(first), int(last) + 1)
@@ -34,11 +36,13 @@ class Profiler:
   def __exit__(self, *unused):
     self._stop()
 
-  def before(self, first: int, last: int) -> None:
-    """To be called before the steps `first` to `last` are dispatched."""
+  def before(self, first: int, last: int, state) -> None:
+    """To be called before the steps `first` to `last` are made of `state`."""
     if not self._wanted or self._tracing:
       return
     if first <= self._wanted[-1] and last >= self._wanted[0]:
+      # Else the steps before, under way still, would be in the trace.
+      jax.block_until_ready(state)
       jax.profiler.start_trace(str(self._folder))
       self._tracing = True
 

@@ -164,7 +164,7 @@ def _loop(
     )
     for before in range(start, config.num_steps, feed.num_updates):
       step = before + feed.num_updates
-      profiler.before(before + 1, step)
+      profiler.before(before + 1, step, state)
       state, metrics = feed.update(state)
       profiler.after(step, metrics)
       pending.append(metrics)

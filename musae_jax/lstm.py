@@ -192,7 +192,8 @@ def recurrence(
   h_t, c_{t-1} and the gates; tanh(c_t) is computed again.
 
   Args:
-    projected: input of the gates; without a time axis, the same throughout.
+    projected: input of the gates, in the dtype of `compute`; or, without a
+      time axis and the same throughout, float32.
     kernel: hidden state to gates.
     bias: of the gates.
     carry: initial cell and hidden state.
@@ -438,7 +439,16 @@ class LSTM(nn.Module):
       x: inputs; without a time axis, the same at each timestep.
       carry: zeros where None.
       num_steps: needed only where `x` has no time axis.
+
+    Raises:
+      ValueError: `num_steps` is missing, or not that of `x`.
     """
+    if x.ndim == 3 and num_steps not in (None, len(x)):
+      raise ValueError(
+        f'num_steps is {num_steps}, expected that of x: {len(x)}'
+      )
+    if x.ndim == 2 and num_steps is None:
+      raise ValueError('num_steps is missing, expected it where x has no time')
     gates = 4 * self.width
     if self.num_rows is None:
       inputs = nn.initializers.lecun_normal(), (x.shape[-1], gates)
@@ -453,7 +463,9 @@ class LSTM(nn.Module):
       zeros = jnp.zeros((x.shape[-2], self.width))
       carry = (zeros, zeros)
     layer = functools.partial(
-      _layer, num_steps=num_steps or len(x), compute=self.compute
+      _layer,
+      num_steps=len(x) if num_steps is None else num_steps,
+      compute=self.compute,
     )
     if self.compute.remat:
       kept = jax.checkpoint_policies.save_only_these_names('hiddens', 'cells')

@@ -65,7 +65,10 @@ def run(*flags):
 
 
 @pytest.mark.skipif(
-  importlib.util.find_spec('jax_plugins') is None,
+  not (
+    importlib.util.find_spec('jax_plugins')
+    and importlib.util.find_spec('jax_plugins.xla_cuda13')
+  ),
   reason="compiles for CUDA: pip install '.[aot]'",
 )
 def test_flower16_on_an_h100_stays_within_its_launches_and_memory():

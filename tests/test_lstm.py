@@ -278,6 +278,15 @@ def test_copies_differ():
   assert (kernel[0] != kernel[1]).all()
 
 
+@pytest.mark.parametrize(
+  ('shape', 'num_steps'), [((8, 2, 3), 5), ((8, 2, 3), 12), ((2, 3), None)]
+)
+def test_a_wrong_number_of_steps_is_refused(shape, num_steps):
+  layer = lstm.LSTM(4, compute=lstm.Compute(in_place=True))
+  with pytest.raises(ValueError, match='num_steps is'):
+    layer.init(jax.random.key(0), jnp.zeros(shape), num_steps=num_steps)
+
+
 def test_an_odd_width_is_named():
   with pytest.raises(ValueError, match='width is 5'):
     lstm.BiLSTM(5).init(jax.random.key(0), jnp.zeros((2, 1, 20)))

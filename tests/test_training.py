@@ -241,7 +241,7 @@ def test_an_unknown_name_is_named(field):
 
 
 def test_several_updates_in_one_call_equal_as_many_calls(state):
-  """And nothing but what is put there goes to or from the device."""
+  """And nothing but what is put there goes to the device."""
   rng = np.random.default_rng(0)
   phrases = rng.integers(0, NUM_TOKENS, (9, NUM_STEPS, 4), dtype=np.uint8)
   genres = rng.random((9, GENRES)) < 0.5

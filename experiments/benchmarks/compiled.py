@@ -50,7 +50,10 @@ _FREE = frozenset(
   'after-all bitcast call conditional constant get-tuple-element iota '
   'opt-barrier parameter partition-id replica-id tuple while'.split()
 )
-_COLLECTIVES = ('all-reduce', 'all-gather', 'reduce-scatter', 'all-to-all')
+_COLLECTIVES = frozenset(
+  'all-gather all-reduce all-to-all collective-broadcast collective-permute '
+  'reduce-scatter'.split()
+)
 
 
 class MissingPlugin(RuntimeError):
@@ -243,6 +246,7 @@ def main(argv: list[str] | None = None) -> int:
   try:
     for name in args.configs:
       config = config_flag.load(name)
+      build.check(config, args.devices)
       settings = build.settings(config)
       model = build.model(config, 'gpu')
       cases = [(variant, 1) for variant in args.variants]
