@@ -76,6 +76,11 @@ def beside(function: Callable, stacked: bool) -> Callable:
   return one_by_one
 
 
+def _matmul(x, y):
+  """`x @ y`, summed in float32."""
+  return jnp.matmul(x, y, preferred_element_type=jnp.float32)
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def product(
   x: Float[Array, '*n k'], kernel: Float[Array, 'k m'], dtype: str
@@ -90,10 +95,7 @@ def product(
     kernel: float32.
     dtype: of the result.
   """
-  total = jnp.matmul(
-    x, kernel.astype(x.dtype), preferred_element_type=jnp.float32
-  )
-  return total.astype(dtype)
+  return _matmul(x, kernel.astype(x.dtype)).astype(dtype)
 
 
 def _product_forward(x, kernel, dtype):
@@ -282,10 +284,6 @@ def _run_back(slopes, read, gates, kernel, compute):
 
   slopes = jax.tree.map(lambda x: x.astype(jnp.float32), slopes)
   return run(slopes, read, gates, kernel.T.astype(gates.dtype))
-
-
-def _matmul(x, y):
-  return jnp.matmul(x, y, preferred_element_type=jnp.float32)
 
 
 def _stackable(function):

@@ -147,20 +147,21 @@ def count(hlo: str) -> dict:
   computations, entry = _computations(hlo)
   loops = []
 
-  def visit(name, turns):
+  def visit(name):
     launches = collectives = inside = 0
     for opcode, line in computations[name]:
       if opcode == 'while':
         known = re.search(r'"known_trip_count":\{"n":"(\d+)"', line)
         if not known:
           raise ValueError(f'a loop without a known trip count: {line[:80]}')
-        found = visit(_called('body', line), turns * int(known[1]))
-        loops.append((int(known[1]), found[0]))
-        launches += int(known[1]) * found[0]
-        collectives += int(known[1]) * found[1]
-        inside += int(known[1]) * found[1]
+        turns = int(known[1])
+        in_a_turn, collectives_in_a_turn, _ = visit(_called('body', line))
+        loops.append((turns, in_a_turn))
+        launches += turns * in_a_turn
+        collectives += turns * collectives_in_a_turn
+        inside += turns * collectives_in_a_turn
       elif opcode == 'call':
-        found = visit(_called('to_apply', line), turns)
+        found = visit(_called('to_apply', line))
         launches, collectives, inside = (
           a + b for a, b in zip((launches, collectives, inside), found)
         )
@@ -169,7 +170,7 @@ def count(hlo: str) -> dict:
         collectives += opcode.removesuffix('-start') in _COLLECTIVES
     return launches, collectives, inside
 
-  launches, collectives, inside = visit(entry, 1)
+  launches, collectives, inside = visit(entry)
   return {
     'launches': launches,
     'loops': loops,

@@ -81,7 +81,7 @@ def ours_float32(given: Given) -> Peer:
   compute = given.problem.model.decoder.compute
   if compute.dtype == 'float32':
     raise LeftOut('ours is float32 anyway')
-  model = given.problem.with_compute(compute._replace(dtype='float32'))
+  model = given.problem.model.with_compute(compute._replace(dtype='float32'))
   return _jax(model, given.problem.state, given)
 
 

@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import build, config_flag
-from musae_jax import arguments, lstm, models, training
-from musae_jax.pianoroll import NUM_TOKENS, STEPS_PER_BAR, TRACKS
+from musae_jax import arguments, models, training
+from musae_jax.pianoroll import NUM_TOKENS, TRACKS
 
 METRICS = ('loss', 'reconstruction', 'critic_estimate', 'penalty')
 # The i-th update: returns its metrics when all of its work is done.
@@ -43,14 +43,6 @@ class Problem:
   settings: training.Settings
   state: training.TrainState
   batch: dict[str, np.ndarray]
-
-  def with_compute(self, compute: lstm.Compute) -> models.MusAE:
-    """Our model, computed in another way."""
-    return dataclasses.replace(
-      self.model,
-      encoder=self.model.encoder.clone(compute=compute),
-      decoder=self.model.decoder.clone(compute=compute),
-    )
 
 
 def parser(description: str) -> config_flag.ConfigParser:
@@ -81,8 +73,7 @@ def problem(config: build.Config, timesteps: int | None = None) -> Problem:
   build.check(config)
   model, settings = build.model(config), build.settings(config)
   if timesteps is None:
-    bars = config['data']['name'].removeprefix('lakh_pianoroll/')
-    timesteps = int(bars.removesuffix('bar')) * STEPS_PER_BAR
+    timesteps = build.timesteps(config)
   seed, batch_size = (config['train'][key] for key in ('seed', 'batch_size'))
   rng = np.random.default_rng(seed)
   shape = batch_size, timesteps, len(TRACKS)

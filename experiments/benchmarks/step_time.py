@@ -65,7 +65,7 @@ def measure(problem: Problem, num_updates: int, repeats: int) -> dict:
   for name, compute in variants(
     problem.model.decoder.compute, platform
   ).items():
-    model = problem.with_compute(compute)
+    model = problem.model.with_compute(compute)
     steps[name] = JaxStep(model, settings, state, batch)
   metrics = side_by_side.first_updates(steps, num_updates, OURS)
   times = side_by_side.in_turns(steps, num_updates, repeats)
