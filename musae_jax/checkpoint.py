@@ -18,7 +18,8 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from absl import logging
 
-from musae_jax import lstm, models, priors
+from musae_jax import models, priors
+from musae_jax.compute import Compute, for_platform
 
 FOLDER = 'checkpoints'
 PRIORS = {
@@ -310,7 +311,7 @@ def build_model(
   )
 
 
-def _compute(config: Mapping[str, Any], platform: str) -> lstm.Compute:
+def _compute(config: Mapping[str, Any], platform: str) -> Compute:
   """Returns how to compute: as the config has it, else what is fastest."""
   given = config.get('compute', {})
   choices = {
@@ -329,7 +330,7 @@ def _compute(config: Mapping[str, Any], platform: str) -> lstm.Compute:
       chosen[field] = known[value]
   if given.get('unroll'):
     chosen['unroll'] = given['unroll']
-  return lstm.for_platform(platform)._replace(**chosen)
+  return for_platform(platform)._replace(**chosen)
 
 
 def _line(error: Exception) -> str:

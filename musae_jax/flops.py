@@ -8,7 +8,7 @@ is counted, and nothing that is computed again to save memory. Nor is what is
 no product, or has no gradient:
 
 - the encoder's first layer adds up rows of its weights, and the gradient of
-  these adds up too, though `lstm.row_sum` does it as a product with one-hots;
+  these adds up too, though `products.row_sum` makes it a product with one-hots;
 - its layers start from a hidden state of zeros, which they need not multiply;
 - z, the decoder's input at each timestep, is projected once;
 - tokens, genres, and the codes that the critic learns from are constants.

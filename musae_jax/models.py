@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from musae_jax import losses, lstm
-from musae_jax.lstm import Compute
+from musae_jax import layers, losses, products
+from musae_jax.compute import Compute
 from musae_jax.pianoroll import NUM_TOKENS, TRACKS
 from musae_jax.priors import Prior
 
@@ -51,9 +51,10 @@ class Encoder(nn.Module):
     """The posterior of each phrase, in the network's coordinates."""
     rows = tokens.astype(jnp.int32) + NUM_TOKENS * np.arange(len(TRACKS))
     num_rows = NUM_TOKENS * len(TRACKS)
-    h, x = lstm.BiLSTM(self.width, num_rows, self.compute)(rows.swapaxes(0, 1))
+    first = layers.BiLSTM(self.width, num_rows, self.compute)
+    h, x = first(rows.swapaxes(0, 1))
     for _ in range(self.depth - 1):
-      h, x = lstm.BiLSTM(self.width, compute=self.compute)(x)
+      h, x = layers.BiLSTM(self.width, compute=self.compute)(x)
     h = h.astype(jnp.float32)
     mean = nn.Dense(self.latent_dim, name='mean')(h)
     scale = jnp.exp(2 * nn.Dense(self.latent_dim, name='scale')(h))
@@ -75,7 +76,7 @@ class TrackDecoder(nn.Module):
     """Names the layers, which two methods share."""
     self.h0 = nn.Dense(self.width)
     self.layers = [
-      lstm.LSTM(self.width, compute=self.compute) for _ in range(self.depth)
+      layers.LSTM(self.width, compute=self.compute) for _ in range(self.depth)
     ]
     self.logits = Head(NUM_TOKENS)
 
@@ -120,7 +121,7 @@ class Head(nn.Module):
     shape = x.shape[-1], self.features
     kernel = self.param('kernel', nn.initializers.lecun_normal(), shape)
     bias = self.param('bias', nn.initializers.zeros, (self.features,))
-    return lstm.product(x, kernel, 'float32') + bias
+    return products.product(x, kernel, 'float32') + bias
 
 
 class Decoder(nn.Module):
@@ -156,12 +157,13 @@ class Decoder(nn.Module):
   def _each(self, method, z, num_steps, *each):
     """What `method` of each track's decoder returns."""
     track = TrackDecoder(self.width, self.depth, self.compute, parent=None)
-    params = self.param('tracks', lstm.copies(track, len(TRACKS), z, num_steps))
+    init = layers.copies(track, len(TRACKS), z, num_steps)
+    params = self.param('tracks', init)
 
     def run(params, tokens=num_steps):
       return track.apply({'params': params}, z, tokens, method=method)
 
-    return lstm.beside(run, self.compute.stacked)(params, *each)
+    return layers.beside(run, self.compute.stacked)(params, *each)
 
 
 ACTIVATIONS = {

@@ -8,7 +8,7 @@ import pytest
 from jax.experimental import rnn
 
 from experiments.benchmarks import in_cudnn, peers, side_by_side, step_time
-from musae_jax import lstm
+from musae_jax.compute import Compute, for_platform
 
 UPDATES = 3
 TINY = [
@@ -45,7 +45,7 @@ def assert_same_losses(steps):
 
 
 def test_flax_cells_and_ours_say_the_same(capsys, monkeypatch):
-  computes = {'ours': lstm.Compute(), 'ours, other': lstm.Compute(remat=True)}
+  computes = {'ours': Compute(), 'ours, other': Compute(remat=True)}
   monkeypatch.setattr(step_time, 'variants', lambda *_: computes)
   result = printed(step_time.main, TINY, capsys)
   steps = result['steps']
@@ -59,7 +59,7 @@ def test_flax_cells_and_ours_say_the_same(capsys, monkeypatch):
 
 
 def test_variants_change_one_field_each():
-  ours = lstm.for_platform('gpu')
+  ours = for_platform('gpu')
   found = step_time.variants(ours, 'gpu')
   assert found.pop('ours') == ours
   differing = [
@@ -67,7 +67,7 @@ def test_variants_change_one_field_each():
     for other in found.values()
   ]
   assert differing == [['stacked'], ['remat'], ['unroll'], ['dtype']]
-  assert len(step_time.variants(lstm.for_platform('cpu'), 'cpu')) == 4
+  assert len(step_time.variants(for_platform('cpu'), 'cpu')) == 4
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from jax.extend.core import jaxprs_in_params
 
 from experiments import build, config_flag
-from musae_jax import flops, losses, lstm, models, priors, training
+from musae_jax import flops, losses, models, priors, training
+from musae_jax.compute import Compute
 from musae_jax.pianoroll import NUM_TOKENS
 
 # No two alike, and hardly a common factor: a size in the wrong place shows.
@@ -21,7 +22,7 @@ ROWS = NUM_STEPS * BATCH
 SETTINGS = training.Settings(critic_steps=UPDATES)
 
 
-def make_model(activation='tanh', compute=lstm.Compute()):  # noqa: B008
+def make_model(activation='tanh', compute=Compute()):  # noqa: B008
   return models.MusAE(
     models.Encoder(LATENT, 2 * SIDE, DEPTH, compute),
     models.Decoder(DECODER, DECODER_DEPTH, compute),
@@ -84,9 +85,9 @@ EXTRA = (
 @pytest.mark.parametrize(
   ('activation', 'compute'),
   [
-    ('tanh', lstm.Compute()),
-    ('leaky_relu', lstm.Compute()),
-    ('tanh', lstm.Compute('bfloat16', unroll=NUM_STEPS, stacked=True)),
+    ('tanh', Compute()),
+    ('leaky_relu', Compute()),
+    ('tanh', Compute('bfloat16', unroll=NUM_STEPS, stacked=True)),
   ],
 )
 def test_equals_the_products_of_the_real_step(activation, compute):

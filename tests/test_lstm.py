@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from musae_jax import lstm
+from musae_jax import layers
+from musae_jax.compute import Compute, for_platform
 
 NUM_STEPS, BATCH, INPUT, WIDTH = 15, 3, 4, 6
 
@@ -84,14 +85,14 @@ def flax_both_directions(forward, backward, x):
 
 
 def layer(compute):
-  module = lstm.LSTM(WIDTH, compute=compute)
+  module = layers.LSTM(WIDTH, compute=compute)
   return lambda params, x, carry: module.apply(
     {'params': ours(params)}, x, carry, NUM_STEPS
   )
 
 
 def both_directions(compute):
-  module = lstm.BiLSTM(2 * WIDTH, compute=compute)
+  module = layers.BiLSTM(2 * WIDTH, compute=compute)
 
   def run(forward, backward, x):
     params = jax.tree.map(
@@ -104,7 +105,7 @@ def both_directions(compute):
 
 # Of the 15 timesteps, blocks of 1, 3, 5 (4 and 6 do not divide 15), and all.
 COMPUTES = [
-  lstm.Compute('float32', unroll, stacked, in_place, remat)
+  Compute('float32', unroll, stacked, in_place, remat)
   for unroll, stacked, in_place, remat in [
     (1, False, False, False),
     (1, True, False, False),
@@ -145,7 +146,7 @@ def test_both_directions_equal_flax(two_directions, compute):
 def test_a_single_timestep_of_a_single_phrase_equals_flax(arrays):
   x, carry, params = jax.tree.map(lambda a: a, arrays)
   x, carry = x[:1, :1], jax.tree.map(lambda a: a[:1], carry)
-  module = lstm.LSTM(WIDTH, compute=COMPUTES[2])
+  module = layers.LSTM(WIDTH, compute=COMPUTES[2])
   actual = value_and_grads(
     lambda params, x, carry: module.apply({'params': ours(params)}, x, carry),
     params,
@@ -156,7 +157,7 @@ def test_a_single_timestep_of_a_single_phrase_equals_flax(arrays):
 
 
 def bfloat16(**changes):
-  return lstm.Compute('bfloat16', **changes)
+  return Compute('bfloat16', **changes)
 
 
 @pytest.mark.parametrize(
@@ -189,37 +190,11 @@ def test_rounding_is_of_operands_only(arrays):
     assert leaf.dtype == jnp.float32
 
 
-def test_kernel_gradients_are_summed_in_float32():
-  # 4,096 ones and a 2^-6 add up in float32; in bfloat16 they stop at 256.
-  x = jnp.ones((4096, 1), jnp.bfloat16).at[0].set(2**-6)
-
-  def total(kernel):
-    return lstm.product(x, kernel, 'bfloat16').astype(jnp.float32).sum()
-
-  assert jax.grad(total)(jnp.ones((1, 1))) == 4095 + 2**-6
-
-
-def test_rows_are_added_as_a_one_hot_product():
-  rng = np.random.default_rng(0)
-  table = rng.normal(size=(7, 4)).astype(np.float32)
-  rows = np.array([[0, 3, 6], [2, 1, 5], [0, 4, 6]])
-  ones = np.zeros((3, 7), np.float32)
-  np.put_along_axis(ones, rows, 1, axis=1)
-
-  def gather(table):
-    return lstm.row_sum(rows, table, 'float32')
-
-  assert_close(gather(table), ones @ table)
-  weights = rng.normal(size=(3, 4)).astype(np.float32)
-  slope = jax.grad(lambda t: (gather(t) * weights).sum())(table)
-  assert_close(slope, ones.T @ weights)
-
-
 def test_rematerialising_keeps_neither_gates_nor_inputs(capsys):
   """What is kept: parameters, x, hidden states and cells."""
 
   def kept(remat):
-    module = lstm.LSTM(8, compute=lstm.Compute(remat=remat))
+    module = layers.LSTM(8, compute=Compute(remat=remat))
     x = jnp.zeros((16, 3, 5))
     params = module.init(jax.random.key(0), x)
     jax.ad_checkpoint.print_saved_residuals(
@@ -239,7 +214,7 @@ def test_no_turn_of_a_loop_copies_all_timesteps_on_a_cpu(arrays, constant):
   x, carry, params = arrays
 
   def loss(*args):
-    return scalar(layer(lstm.for_platform('cpu'))(*args))
+    return scalar(layer(for_platform('cpu'))(*args))
 
   args = params, x[0] if constant else x, carry
   text = jax.jit(jax.grad(loss, (0, 1, 2))).lower(*args).compile().as_text()
@@ -250,43 +225,3 @@ def test_no_turn_of_a_loop_copies_all_timesteps_on_a_cpu(arrays, constant):
   for body in bodies:
     assert f'f32[{NUM_STEPS},{BATCH},' in body
     assert not re.search(rf'f32\[{NUM_STEPS},{BATCH},\d+\]\S* copy', body)
-
-
-@pytest.mark.parametrize('stacked', [False, True])
-def test_beside_is_a_map_over_trees(stacked):
-  def function(tree, y):
-    return {'sum': tree['x'] + y, 'twice': 2 * y}
-
-  x, y = jnp.arange(6.0).reshape(3, 2), jnp.ones((3, 2))
-  result = lstm.beside(function, stacked)({'x': x}, y)
-  assert_close(result, {'sum': x + 1, 'twice': 2 * y})
-
-
-def test_starts_remembering_with_nearly_orthonormal_rows():
-  x = jnp.zeros((1, 1, 3))
-  params = lstm.LSTM(64).init(jax.random.key(0), x)['params']
-  expected = np.repeat([0, 1, 0, 0], 64)  # input, forget, cell, output
-  np.testing.assert_array_equal(params['bias'], expected)
-  stretch = np.linalg.svd(params['kernel'], compute_uv=False)
-  assert 0.4 < stretch.min() < stretch.max() < 1.6
-
-
-def test_copies_differ():
-  init = lstm.copies(lstm.LSTM(4), 2, jnp.zeros((1, 1, 3)))
-  kernel = init(jax.random.key(0))['kernel']
-  assert kernel.shape == (2, 4, 16)
-  assert (kernel[0] != kernel[1]).all()
-
-
-@pytest.mark.parametrize(
-  ('shape', 'num_steps'), [((8, 2, 3), 5), ((8, 2, 3), 12), ((2, 3), None)]
-)
-def test_a_wrong_number_of_steps_is_refused(shape, num_steps):
-  layer = lstm.LSTM(4, compute=lstm.Compute(in_place=True))
-  with pytest.raises(ValueError, match='num_steps is'):
-    layer.init(jax.random.key(0), jnp.zeros(shape), num_steps=num_steps)
-
-
-def test_an_odd_width_is_named():
-  with pytest.raises(ValueError, match='width is 5'):
-    lstm.BiLSTM(5).init(jax.random.key(0), jnp.zeros((2, 1, 20)))

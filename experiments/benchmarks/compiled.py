@@ -35,7 +35,7 @@ from musae_jax.pianoroll import TRACKS
 
 _DEVICE = pathlib.Path(__file__).with_name('h100.txtpb')
 FLAX_CELLS = 'flax cells'
-# Fields of `lstm.Compute` that are set; None: another model.
+# Fields of `compute.Compute` that are set; None: another model.
 VARIANTS = {
   FLAX_CELLS: None,
   'default': {},

@@ -1,4 +1,4 @@
-"""The model in flax's own cells, as one would write it without `lstm.py`.
+"""The model in flax's own cells, as one would write it without ours.
 
 One `nn.RNN` of an `nn.OptimizedLSTMCell` for each layer, direction and track;
 one-hots for tokens, z repeated at every timestep, the gradient left to

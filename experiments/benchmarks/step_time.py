@@ -4,7 +4,7 @@
       --config.model.width=256 --config.train.batch_size=64
 
 The whole update, from random tokens: the model in flax's cells (`naive.py`),
-ours as the config computes it, and ours with one field of `lstm.Compute`
+ours as the config computes it, and ours with one field of `Compute`
 changed at a time. All start from the same weights and must print the same
 losses before any is timed; then they take turns in one process. Needs no data
 set. Memory is that of the compiled program, not of the process.
@@ -18,12 +18,12 @@ import jax
 from experiments import config_flag
 from experiments.benchmarks import naive, side_by_side
 from experiments.benchmarks.side_by_side import Disagreement, JaxStep, Problem
-from musae_jax import lstm
+from musae_jax.compute import Compute
 
 OURS = 'ours'
 
 
-def variants(compute: lstm.Compute, platform: str) -> dict[str, lstm.Compute]:
+def variants(compute: Compute, platform: str) -> dict[str, Compute]:
   """Ours, and ours with one field changed at a time.
 
   Args:

@@ -1,0 +1,33 @@
+"""Products of the recurrent core: what they round and what they sum."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from musae_jax import products
+
+
+def test_kernel_gradients_are_summed_in_float32():
+  # 4,096 ones and a 2^-6 add up in float32; in bfloat16 they stop at 256.
+  x = jnp.ones((4096, 1), jnp.bfloat16).at[0].set(2**-6)
+
+  def total(kernel):
+    return products.product(x, kernel, 'bfloat16').astype(jnp.float32).sum()
+
+  assert jax.grad(total)(jnp.ones((1, 1))) == 4095 + 2**-6
+
+
+def test_rows_are_added_as_a_one_hot_product():
+  rng = np.random.default_rng(0)
+  table = rng.normal(size=(7, 4)).astype(np.float32)
+  rows = np.array([[0, 3, 6], [2, 1, 5], [0, 4, 6]])
+  ones = np.zeros((3, 7), np.float32)
+  np.put_along_axis(ones, rows, 1, axis=1)
+
+  def gather(table):
+    return products.row_sum(rows, table, 'float32')
+
+  np.testing.assert_allclose(gather(table), ones @ table, rtol=1e-5)
+  weights = rng.normal(size=(3, 4)).astype(np.float32)
+  slope = jax.grad(lambda t: (gather(t) * weights).sum())(table)
+  np.testing.assert_allclose(slope, ones.T @ weights, rtol=1e-5)
