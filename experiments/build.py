@@ -121,8 +121,9 @@ def check(config: Config, num_devices: int = 1) -> None:
   if value('train.batch_size') % num_devices:
     refuse('train.batch_size', f'a multiple of the {num_devices} devices')
   for field in ('num_steps', 'log_every', 'eval_every'):
-    if value(f'train.{field}') % value('train.steps_per_dispatch'):
-      refuse(f'train.{field}', 'a multiple of train.steps_per_dispatch')
+    steps = value(f'train.{field}')
+    if steps % value('train.steps_per_dispatch'):
+      refuse('train.steps_per_dispatch', f'a divisor of train.{field}={steps}')
   if value('train.checkpoint_every') % value('train.log_every'):
     refuse('train.checkpoint_every', 'a multiple of train.log_every')
   model(config)

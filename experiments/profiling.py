@@ -36,6 +36,10 @@ class Profiler:
   def __exit__(self, *unused):
     self._stop()
 
+  def is_past(self, step: int) -> bool:
+    """Whether all of the wanted steps come before the one after `step`."""
+    return bool(self._wanted) and self._wanted[-1] <= step
+
   def before(self, first: int, last: int, state) -> None:
     """To be called before the steps `first` to `last` are made of `state`."""
     if not self._wanted or self._tracing:

@@ -94,9 +94,12 @@ def train(
     RunError, `build.ERRORS`: of one line each.
   """
   mesh = parallel.make_mesh()
-  if mesh.devices.flat[0].platform == 'cpu':
-    memory.keep_freed()
   build.check(config, mesh.size)
+  if profile and profile[-1] > config.train.num_steps:
+    raise config_flag.ConfigError(
+      f'--profile ends with step {profile[-1]}, expected at most '
+      f'config.train.num_steps={config.train.num_steps}'
+    )
   keep = config.train.keep
   with _alone(workdir), checkpoint.Checkpoints(workdir, keep) as checkpoints:
     saved = None
@@ -162,6 +165,8 @@ def _loop(
       f'{workdir}: step {start} of {config.num_steps}, {run.mesh.size} x '
       f'{run.work.device_kind}; the first step compiles'
     )
+    if profiler.is_past(start):
+      log.say(f'--profile: step {start} is past these steps; none is traced')
     for before in range(start, config.num_steps, feed.num_updates):
       step = before + feed.num_updates
       profiler.before(before + 1, step, state)
@@ -301,6 +306,7 @@ def main(argv: list[str] | None = None) -> int:
   )
   try:
     args = parser.parse(argv)
+    memory.prepare()
     train(args.config, args.workdir, args.resume, args.profile)
   except (*build.ERRORS, RunError) as error:
     print(f'error: {error}', file=sys.stderr)

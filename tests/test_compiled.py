@@ -33,12 +33,28 @@ backend_config={"known_trip_count":{"n":"3"}}
   ROOT %c = (s32[], f32[4]{0}) copy(%w)
 }
 
+%small (q: f32[4]) -> f32[4] {
+  %q = f32[4]{0} parameter(0)
+  ROOT %x = f32[4]{0} copy(%q)
+}
+
+%large (q: f32[4]) -> f32[4] {
+  %q = f32[4]{0} parameter(0)
+  %i = f32[4]{0} iota(), iota_dimension=0
+  ROOT %x = f32[4]{0} fusion(%q, %i), kind=kLoop, calls=%fused
+}
+
 ENTRY %main (a: f32[4]) -> f32[4] {
   %a = f32[4]{0} parameter(0)
   %b = (f32[4]{0}, u8[9]{0}) custom-call(%a), custom_call_target="gemm"
   %w = (s32[], f32[4]{0}) while(%b), condition=%c, body=%outer, \
 backend_config={"known_trip_count":{"n":"5"}}
   %g = f32[4]{0} all-gather(%a), dimensions={0}
+  %s = f32[4]{0} conditional(%n, %g, %g), \
+branch_computations={%small, %large}
+  %p = f32[4]{0} conditional(%n, %g, %g), \
+true_computation=%large, false_computation=%small
+  %l = f32[4]{0} call(%g), to_apply=%small
   ROOT %r = f32[4]{0} bitcast(%g)
 }
 """
@@ -46,8 +62,9 @@ backend_config={"known_trip_count":{"n":"5"}}
 
 def test_launches_are_counted_as_often_as_their_loops_turn():
   # A turn of the outer loop: its fusion, its copy, three times the inner's one.
+  # Then the larger branch of each conditional, and a call.
   assert compiled.count(HLO) == {
-    'launches': 1 + 5 * (2 + 3 * 1) + 1,
+    'launches': 1 + 5 * (2 + 3 * 1) + 1 + 2 + 2 + 1,
     'loops': [(3, 1), (5, 5)],
     'collectives': 5 * 3 + 1,
     'collectives_in_loops': 15,

@@ -83,6 +83,13 @@ def test_sweeps_change_one_size_of_the_config():
   assert found['devices'][0] == (256, 1024, 256, 1)
 
 
+def test_parts_of_a_small_size_are_still_sizes():
+  assert scaling._parts(1024, 2) == [256, 512, 1024]
+  assert scaling._parts(6, 2) == [2, 6]
+  assert scaling._parts(3, 1) == [1, 3]
+  assert scaling._parts(1, 1) == [1]
+
+
 @pytest.mark.parametrize(
   ('flag', 'words'),
   [

@@ -13,7 +13,15 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import build, config_flag, evaluate, figures, train, writer
+from experiments import (
+  build,
+  config_flag,
+  evaluate,
+  feeds,
+  figures,
+  train,
+  writer,
+)
 from musae_jax import checkpoint, data
 
 STEPS = 24
@@ -31,6 +39,8 @@ FLAGS = [
   '--config.train.checkpoint_every=4',
   '--config.train.beta_interval=5',
 ]
+
+LONGER = [f'--config.train.num_steps={STEPS + 2}']
 
 
 @pytest.fixture(scope='module')
@@ -155,17 +165,27 @@ def test_a_run_goes_on_with_its_data_on_the_device(
   for line in theirs:
     found = by_step[line['step'], 'train/loss' in line]
     assert found == pytest.approx(line, rel=1e-3, abs=1e-5, nan_ok=True)
-  assert list((tmp_path / 'profile').rglob('*.xplane.pb'))
+  (trace,) = (tmp_path / 'profile').rglob('*.xplane.pb')
+  # The same command again, of a run that has only got longer.
+  process = start(tmp_path, *flags[:-1], *LONGER, '--profile=15:15')
+  output, _ = process.communicate()
+  assert process.returncode == 0, output
+  assert '--profile: step 24 is past these steps' in output
+  assert list((tmp_path / 'profile').rglob('*.xplane.pb')) == [trace]
 
 
 @pytest.mark.parametrize(
   ('flags', 'field'),
   [
     (['--config.train.steps_per_dispatch=2'], 'steps_per_dispatch is 2'),
-    (['--config.train.steps_per_dispatch=5'], 'train.num_steps is 24'),
+    (
+      ['--config.train.steps_per_dispatch=5'],
+      'steps_per_dispatch is 5, expected a divisor of train.num_steps=24',
+    ),
+    (['--profile=24:25'], '--profile ends with step 25, expected at most'),
   ],
 )
-def test_what_the_device_has_no_room_for_is_refused(
+def test_what_no_run_can_do_is_refused(
   tiny_data, tmp_path, capsys, flags, field
 ):
   flags = [*FLAGS, f'--config.data.dir={tiny_data}', *flags]
@@ -349,6 +369,61 @@ def test_one_process_a_folder(tmp_path):
         pass
   with train._alone(tmp_path):
     pass
+
+
+class Fetched:
+  """A metric that tells when the host fetches it."""
+
+  def __init__(self, value, seen):
+    self.value, self.seen = value, seen
+
+  def block_until_ready(self):
+    self.value.block_until_ready()
+    return self
+
+  def __array__(self, *args, **kwargs):
+    self.seen()
+    return np.asarray(self.value)
+
+
+@pytest.mark.parametrize(
+  ('on_device', 'guard'),
+  [('false', 'disallow'), ('true', 'disallow_explicit')],
+)
+def test_the_loop_sends_a_batch_at_most_and_fetches_metrics_for_its_lines(
+  tiny_data, tmp_path, monkeypatch, on_device, guard
+):
+  """On the device, within an epoch, not even a batch is sent."""
+  made, updates, fetched_at = feeds.make, 0, []
+
+  def watched(*args):
+    feed = made(*args)
+    update = feed.update
+
+    def guarded(state):
+      nonlocal updates
+      with jax.transfer_guard(guard if updates else 'allow'):
+        state, metrics = update(state)
+      updates += 1
+      seen = lambda: fetched_at.append(updates)  # noqa: E731
+      return state, jax.tree.map(lambda x: Fetched(x, seen), metrics)
+
+    feed.update = guarded
+    return feed
+
+  monkeypatch.setattr(feeds, 'make', watched)
+  config = config_flag.ConfigParser().parse(
+    [
+      *FLAGS,
+      f'--config.data.dir={tiny_data}',
+      f'--config.data.on_device={on_device}',
+      '--config.train.num_steps=8',  # an epoch has more
+      '--config.train.log_every=4',
+    ]
+  )
+  train.train(config.config, tmp_path)
+  assert updates == 8
+  assert sorted(set(fetched_at)) == [4, 8]
 
 
 def test_what_is_not_finite_stops_the_run():

@@ -47,8 +47,8 @@ VARIANTS = {
 }
 # What takes no kernel of its own.
 _FREE = frozenset(
-  'after-all bitcast call conditional constant get-tuple-element iota '
-  'opt-barrier parameter partition-id replica-id tuple while'.split()
+  'after-all bitcast constant get-tuple-element opt-barrier parameter '
+  'partition-id replica-id tuple'.split()
 )
 _COLLECTIVES = frozenset(
   'all-gather all-reduce all-to-all collective-broadcast collective-permute '
@@ -160,8 +160,9 @@ def count(hlo: str) -> dict:
         launches += turns * in_a_turn
         collectives += turns * collectives_in_a_turn
         inside += turns * collectives_in_a_turn
-      elif opcode == 'call':
-        found = visit(_called('to_apply', line))
+      elif opcode in ('call', 'conditional'):
+        # Of a conditional's branches, the one that costs most.
+        found = max(map(visit, _branches(line)))
         launches, collectives, inside = (
           a + b for a, b in zip((launches, collectives, inside), found)
         )
@@ -181,6 +182,16 @@ def count(hlo: str) -> dict:
 
 def _called(attribute: str, line: str) -> str:
   return re.search(rf'{attribute}=%?([\w.\-]+)', line)[1]
+
+
+def _branches(line: str) -> list[str]:
+  """Returns the names of what a call or a conditional may run."""
+  several = re.search(r'branch_computations=\{([^}]*)\}', line)
+  if several:
+    return re.findall(r'[\w.\-]+', several[1])
+  return re.findall(
+    r'(?:to_apply|true_computation|false_computation)=%?([\w.\-]+)', line
+  )
 
 
 def _computations(hlo: str) -> tuple[dict, str]:

@@ -7,9 +7,12 @@
 Ours is the step that training runs. A peer is the same update, written for its
 library: the same weights to begin with, and the draws that ours makes from its
 key, which the peer need not make. All must print the same losses before any is
-timed; then they take turns in one process, with as many CPU threads each as
-the process may use (`taskset` sets that). On a GPU cuDNN joins in, through
-PyTorch and through `jax.experimental.rnn`.
+timed; then they take turns, each in a process of its own, as it would be alone:
+in one, the idle threads of one library are in the way of another's, and what
+training tells glibc (experiments/memory.py) would help all. `torch-kept` is
+PyTorch with that help. Each has as many CPU threads as the process may use
+(`taskset` sets that). On a GPU cuDNN joins in, through PyTorch and through
+`jax.experimental.rnn`.
 """
 
 import importlib.util
@@ -24,8 +27,9 @@ os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
 import jax
 import numpy as np
 
-from experiments import config_flag
+from experiments import build, config_flag, memory
 from experiments.benchmarks import handover, in_cudnn, side_by_side
+from experiments.benchmarks.elsewhere import Elsewhere
 from experiments.benchmarks.side_by_side import (
   METRICS,
   Disagreement,
@@ -52,11 +56,15 @@ class Peer(NamedTuple):
 
 
 class Given(NamedTuple):
-  """What a peer is made from: our weights, and what each update draws."""
+  """What a peer is made from.
+
+  Attributes:
+    problem: whose weights it takes over.
+    num_updates: of which it is given the draws; they come round again.
+  """
 
   problem: Problem
-  weights: handover.Weights
-  draws: list[handover.Draws]
+  num_updates: int
 
   def step(self, make, *args):
     """An update as a peer's `Step` has it, its metrics not yet numbers.
@@ -66,8 +74,13 @@ class Given(NamedTuple):
       *args: of the peer alone.
     """
     problem = self.problem
-    step = make(problem.model, problem.settings, self.weights, *args)
-    draws = [step.put(draws) for draws in self.draws]
+    model, settings, state = problem.model, problem.settings, problem.state
+    weights = handover.weights(jax.tree.map(np.asarray, state.params))
+    draws = handover.draws(
+      model, settings, state, problem.batch, self.num_updates
+    )
+    step = make(model, settings, weights, *args)
+    draws = [step.put(draws) for draws in draws]
     return lambda i: step(draws[i % len(draws)])
 
 
@@ -101,6 +114,13 @@ def _jax(model, state, given):
 
 def torch(given: Given) -> Peer:
   """`torch.nn.LSTM`: oneDNN's on a CPU, cuDNN's on a GPU."""
+  return _torch(given, half=False)
+
+
+def torch_kept(given: Given) -> Peer:
+  """The same, its memory prepared as our training's is."""
+  if _on_gpu():
+    raise LeftOut('of use on a CPU only')
   return _torch(given, half=False)
 
 
@@ -165,10 +185,13 @@ def _need_gpu():
     raise LeftOut('no GPU here')
 
 
+# Set up as training sets itself up.
+PREPARED = frozenset({OURS, 'ours-float32', 'torch-kept'})
 # Each with the packages that it imports.
 PEERS = {
   'ours-float32': (ours_float32, ()),
   'torch': (torch, ('torch',)),
+  'torch-kept': (torch_kept, ('torch',)),
   'torch-float16': (torch_float16, ('torch',)),
   'keras': (keras, ('keras', 'tensorflow')),
   'cudnn': (cudnn, ()),
@@ -191,38 +214,56 @@ def check_installed(names: list[str]) -> None:
         )
 
 
+def make(
+  name: str, config: build.Config, timesteps: int | None, num_updates: int
+) -> Peer:
+  """Ours or a peer, from nothing but what a config says.
+
+  Raises:
+    LeftOut: it cannot run here.
+  """
+  if name in PREPARED:
+    memory.prepare()
+  problem = side_by_side.problem(config, timesteps)
+  function = ours if name == OURS else PEERS[name][0]
+  return function(Given(problem, num_updates))
+
+
 def measure(
-  problem: Problem, names: list[str], num_updates: int, repeats: int
+  config: build.Config,
+  timesteps: int | None,
+  names: list[str],
+  num_updates: int,
+  repeats: int,
 ) -> dict:
   """What ours and each peer say and take, and why some were left out.
+
+  Args:
+    config: of the problem.
+    timesteps: of a phrase; None: those of the data set's phrases.
+    names: of the peers.
+    num_updates: first updates, whose losses must agree.
+    repeats: rounds that are timed.
 
   Raises:
     Disagreement: two of them do not print the same losses.
   """
-  given = Given(
-    problem,
-    handover.weights(jax.tree.map(np.asarray, problem.state.params)),
-    handover.draws(
-      problem.model, problem.settings, problem.state, problem.batch, num_updates
-    ),
-  )
-  peers, left_out = {OURS: ours(given)}, {}
-  for name in names:
+  updates, left_out = {}, {}
+  for name in (OURS, *names):
     try:
-      peers[name] = PEERS[name][0](given)
+      updates[name] = Elsewhere(make, name, config, timesteps, num_updates)
     except LeftOut as reason:
       left_out[name] = str(reason)
-  updates = {name: peer.update for name, peer in peers.items()}
   metrics = side_by_side.first_updates(updates, num_updates, OURS)
   times = side_by_side.in_turns(updates, num_updates, repeats)
   steps = {
     name: {
-      'version': peer.version,
+      'version': update.about,
       'metrics': metrics[name],
       'milliseconds': times[name],
       'ratio': times[name]['median'] / times[OURS]['median'],
     }
-    for name, peer in peers.items()
+    for name, update in updates.items()
   }
   return {'steps': steps, 'left_out': left_out}
 
@@ -265,12 +306,19 @@ def main(argv: list[str] | None = None) -> int:
       if name not in PEERS:
         parser.error(f'--only: {name!r} is none of {", ".join(PEERS)}')
     check_installed(names)
-    problem = side_by_side.problem(args.config, args.timesteps)
-    result = measure(problem, names, args.updates, args.repeats)
-  except (config_flag.ConfigError, Disagreement, MissingPackage) as error:
+    config = args.config.to_dict()
+    problem = side_by_side.problem(config, args.timesteps)
+    about = side_by_side.about(problem)
+    del problem  # of which each process has its own
+    result = measure(config, args.timesteps, names, args.updates, args.repeats)
+  except (
+    ChildProcessError,
+    config_flag.ConfigError,
+    Disagreement,
+    MissingPackage,
+  ) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
-  about = side_by_side.about(problem)
   if args.json:
     print(json.dumps({**about, 'repeats': args.repeats, **result}, indent=1))
   else:

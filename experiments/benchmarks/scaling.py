@@ -15,7 +15,6 @@ arguments and results.
 """
 
 import json
-import multiprocessing
 import os
 import sys
 import time
@@ -25,6 +24,7 @@ import jax
 import numpy as np
 
 from experiments import build, config_flag, memory
+from experiments.benchmarks.elsewhere import Elsewhere
 from musae_jax import arguments, flops, parallel, training
 from musae_jax.pianoroll import NUM_TOKENS, TRACKS
 
@@ -60,8 +60,6 @@ class Step:
     config, mesh = case.of(config), parallel.make_mesh(case.devices)
     if mesh.size < case.devices:
       raise ValueError(f'{mesh.size} devices, expected {case.devices}')
-    if mesh.devices.flat[0].platform == 'cpu':
-      memory.keep_freed()  # as training does
     model, settings = build.model(config), build.settings(config)
     state = training.init_state(model, settings, 0, case.timesteps)
     rng = np.random.default_rng(0)
@@ -94,32 +92,17 @@ class StepElsewhere:
   """A `Step` in a process of its own, with as many CPU devices as it needs."""
 
   def __init__(self, config: build.Config, case: Case):
-    context = multiprocessing.get_context('spawn')
-    self._pipe, pipe = context.Pipe()
-    args = pipe, config, case
-    context.Process(target=_serve, args=args, daemon=True).start()
-    pipe.close()
-    self.memory = self._pipe.recv()
-
-  def seconds(self, updates: int) -> float:
-    """Mean time of some updates."""
-    self._pipe.send(updates)
-    return self._pipe.recv()
+    self.seconds = Elsewhere(_step_there, config, case)
+    self.memory = self.seconds.about
 
 
-def _serve(pipe, config, case):
-  """Runs a `Step` for whoever holds the pipe's other end, until none does."""
+def _step_there(config, case):
+  memory.prepare()
   # JAX reads it when it is first asked for devices; of two, the last counts.
   flag = f'--xla_force_host_platform_device_count={case.devices}'
   os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {flag}'
   step = Step(config, case)
-  pipe.send(step.memory)
-  while True:
-    try:
-      updates = pipe.recv()
-    except EOFError:
-      return
-    pipe.send(step.seconds(updates))
+  return step.memory, step.seconds
 
 
 def sweeps(
@@ -145,8 +128,8 @@ def sweeps(
     devices = [2**i for i in range(there.bit_length())]
   values = {
     'timesteps': timesteps,
-    'width': _parts(base.width) if widths is None else widths,
-    'batch': _parts(base.batch) if batches is None else batches,
+    'width': _parts(base.width, 2) if widths is None else widths,
+    'batch': _parts(base.batch, 1) if batches is None else batches,
     'devices': devices,
   }
   found = {
@@ -162,8 +145,10 @@ def sweeps(
   return found
 
 
-def _parts(size: int) -> list[int]:
-  return [size // 4, size // 2, size]
+def _parts(size: int, unit: int) -> list[int]:
+  """Returns a quarter, a half and all of a size, in whole units."""
+  parts = (size // (k * unit) * unit for k in (4, 2, 1))
+  return sorted({max(unit, part) for part in parts})
 
 
 def measure(
@@ -261,6 +246,7 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument('--json', action='store_true', help='print JSON')
   try:
     args = parser.parse(argv)
+    memory.prepare()  # as training does
     config = args.config.to_dict()
     wanted = sweeps(
       config, args.timesteps, args.widths, args.batches, args.devices

@@ -6,8 +6,9 @@
 The whole update, from random tokens: the model in flax's cells (`naive.py`),
 ours as the config computes it, and ours with one field of `Compute`
 changed at a time. All start from the same weights and must print the same
-losses before any is timed; then they take turns in one process. Needs no data
-set. Memory is that of the compiled program, not of the process.
+losses before any is timed; then they take turns in one process, set up as
+training's is. Needs no data set. Memory is that of the compiled program, not of
+the process.
 """
 
 import json
@@ -15,7 +16,7 @@ import sys
 
 import jax
 
-from experiments import config_flag
+from experiments import config_flag, memory
 from experiments.benchmarks import naive, side_by_side
 from experiments.benchmarks.side_by_side import Disagreement, JaxStep, Problem
 from musae_jax.compute import Compute
@@ -107,6 +108,7 @@ def main(argv: list[str] | None = None) -> int:
   parser = side_by_side.parser(__doc__)
   try:
     args = parser.parse(argv)
+    memory.prepare()
     problem = side_by_side.problem(args.config, args.timesteps)
     steps = measure(problem, args.updates, args.repeats)
   except (config_flag.ConfigError, Disagreement) as error:
