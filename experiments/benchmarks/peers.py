@@ -9,10 +9,10 @@ library: the same weights to begin with, and the draws that ours makes from its
 key, which the peer need not make. All must print the same losses before any is
 timed; then they take turns, each in a process of its own, as it would be alone:
 in one, the idle threads of one library are in the way of another's, and what
-training tells glibc (experiments/memory.py) would help all. `torch-kept` is
-PyTorch with that help. Each has as many CPU threads as the process may use
-(`taskset` sets that). On a GPU cuDNN joins in, through PyTorch and through
-`jax.experimental.rnn`.
+training tells glibc (experiments/memory.py) would help all. `torch-prepared` is
+PyTorch with that help, `ours-plain` is ours without. Each has as many CPU
+threads as the process may use (`taskset` sets that). On a GPU cuDNN joins in,
+through PyTorch and through `jax.experimental.rnn`.
 """
 
 import importlib.util
@@ -89,6 +89,12 @@ def ours(given: Given) -> Peer:
   return _jax(given.problem.model, given.problem.state, given)
 
 
+def ours_plain(given: Given) -> Peer:
+  """The same, its memory as glibc has it by itself."""
+  _need_cpu()
+  return ours(given)
+
+
 def ours_float32(given: Given) -> Peer:
   """Ours, computed in the precision of the peers."""
   compute = given.problem.model.decoder.compute
@@ -117,10 +123,9 @@ def torch(given: Given) -> Peer:
   return _torch(given, half=False)
 
 
-def torch_kept(given: Given) -> Peer:
+def torch_prepared(given: Given) -> Peer:
   """The same, its memory prepared as our training's is."""
-  if _on_gpu():
-    raise LeftOut('of use on a CPU only')
+  _need_cpu()
   return _torch(given, half=False)
 
 
@@ -180,18 +185,24 @@ def _on_gpu() -> bool:
   return jax.default_backend() == 'gpu'
 
 
+def _need_cpu():
+  if _on_gpu():
+    raise LeftOut('of use on a CPU only')
+
+
 def _need_gpu():
   if not _on_gpu():
     raise LeftOut('no GPU here')
 
 
 # Set up as training sets itself up.
-PREPARED = frozenset({OURS, 'ours-float32', 'torch-kept'})
+PREPARED = frozenset({OURS, 'ours-float32', 'torch-prepared'})
 # Each with the packages that it imports.
 PEERS = {
+  'ours-plain': (ours_plain, ()),
   'ours-float32': (ours_float32, ()),
   'torch': (torch, ('torch',)),
-  'torch-kept': (torch_kept, ('torch',)),
+  'torch-prepared': (torch_prepared, ('torch',)),
   'torch-float16': (torch_float16, ('torch',)),
   'keras': (keras, ('keras', 'tensorflow')),
   'cudnn': (cudnn, ()),
