@@ -112,7 +112,7 @@ def about(problem: Problem) -> dict:
 def describe(about: dict, repeats: int) -> str:
   """A table's caption."""
   sizes = ', '.join(
-    f'{name} {about[name]}'
+    f'{name} {about[name]:g}'
     for name in (
       *('batch_size', 'timesteps', 'latent_dim', 'width', 'depth'),
       *('critic_steps', 'beta'),
