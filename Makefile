@@ -15,6 +15,9 @@ BENCH = runs/benchmarks
 BENCH_DATA ?= $(DATA)
 CONFIGS ?= $(if $(GPU),gaussian2 flower16,gaussian2)
 SIZES ?= $(if $(GPU),,--config.model.width=256 --config.train.batch_size=64)
+# Peers that run beside ours: all at once, or on a GPU, whose memory they would
+# not all fit in, one after the other.
+PEERS ?= $(if $(GPU),ours-float32 torch torch-float16 cudnn keras,ours-plain$(comma)torch$(comma)torch-prepared$(comma)keras)
 # Songs of the validation split, which training never sees.
 SONGS = funk-00144 jazz-00252 metal-00297
 
@@ -53,10 +56,13 @@ benchmarks: $(VENV)/.installed $(if $(filter $(DATA),$(BENCH_DATA)),$(DATA)/midi
 	$(VENV)-peers/bin/python -m pip install --quiet -c constraints.txt -e '.[peers$(if $(GPU),$(comma)cuda13)]'
 	mkdir -p $(BENCH)
 	for config in $(CONFIGS); do \
-	  for table in step_time peers; do \
-	    $(VENV)-peers/bin/python -m experiments.benchmarks.$$table \
-	      --config=$$config $(SIZES) | tee $(BENCH)/$$table-$$config.md; \
-	  done; \
+	  XLA_PYTHON_CLIENT_MEM_FRACTION=.95 \
+	    $(VENV)-peers/bin/python -m experiments.benchmarks.step_time \
+	    --config=$$config $(SIZES) | tee $(BENCH)/step_time-$$config.md; \
+	  for peers in $(PEERS); do \
+	    $(VENV)-peers/bin/python -m experiments.benchmarks.peers --only=$$peers \
+	      --config=$$config $(SIZES); \
+	  done | tee $(BENCH)/peers-$$config.md; \
 	done
 	$(VENV)-peers/bin/python -m experiments.benchmarks.scaling \
 	  --config=$(if $(GPU),gaussian2,quickstart) | tee $(BENCH)/scaling.md
