@@ -19,6 +19,7 @@ from experiments import (
   evaluate,
   feeds,
   figures,
+  resumed,
   train,
   writer,
 )
@@ -356,10 +357,10 @@ def test_length_and_cadence_may_change():
   config.train.update(num_steps=7, log_every=1, checkpoint_every=3, keep=9)
   config.data.dir = 'elsewhere'
   as_json = json.loads(json.dumps(saved))  # where a tuple is a list
-  train._check_same('config', as_json, config.to_dict(), 'runs/x')
+  resumed.check_same('config', as_json, config.to_dict(), 'runs/x')
   del as_json['train']['seed']
-  with pytest.raises(train.RunError, match=r'train\.seed is 0, .* not set'):
-    train._check_same('config', as_json, config.to_dict(), 'runs/x')
+  with pytest.raises(resumed.RunError, match=r'train\.seed is 0, .* not set'):
+    resumed.check_same('config', as_json, config.to_dict(), 'runs/x')
 
 
 def test_one_process_a_folder(tmp_path):
