@@ -1,6 +1,5 @@
 """Several processes on this machine, against one with as many devices."""
 
-import json
 import os
 import shutil
 import signal
@@ -12,10 +11,12 @@ import time
 import jax
 import numpy as np
 import pytest
+from jax.experimental import multihost_utils
+from test_checkpoint import array_file, flip_a_bit
 from test_train import FLAGS, arrays, freeze_when, last_step
 
 from experiments import preemption, train, writer
-from musae_jax import batches, checkpoint, data, parallel
+from musae_jax import batches, checkpoint, data
 
 STEPS, LONG, BATCH, SEED, CALLS = 8, 40, 8, 3, 30
 # Where gradients are rounded otherwise than in one process.
@@ -38,7 +39,10 @@ from musae_jax import batches, data, parallel, resident
 
 def main(coordinator, num_processes, process_id, data_dir, out):
   parallel.start(coordinator, int(num_processes), int(process_id))
-  mesh = parallel.make_mesh()
+  # The devices of a process are no neighbours here, as they may be in a pod.
+  devices = parallel.make_mesh().devices
+  devices = np.concatenate([devices[::2], devices[1::2]])
+  mesh = jax.sharding.Mesh(devices, ('data',))
   split = data.load('lakh_pianoroll/2bar', data_dir, 'train', 'false')
   share = parallel.share(mesh, {BATCH})
   host = batches.make(split, {BATCH}, {SEED}, share)
@@ -249,13 +253,33 @@ def test_a_run_of_two_processes_goes_on_in_one(one, two, start, tmp_path):
 
 
 def test_a_run_of_one_process_goes_on_in_four(one, start, tmp_path):
-  """As SLURM starts them, and with the data on the devices."""
-  as_of(one, tmp_path, STEPS // 2)
+  """As SLURM starts them, with the data on the devices, from the last but one.
+
+  The last checkpoint is altered, so each of them has to pass it over.
+  """
+  shutil.copytree(one, tmp_path, dirs_exist_ok=True)
+  flip_a_bit(array_file(tmp_path, STEPS))
   flags = [f'--config.train.num_steps={STEPS}', '--config.data.on_device=true']
   first, *others = finish(start(tmp_path, 4, *flags, slurm=True))
   assert f'step {STEPS // 2} of {STEPS}, 4 x cpu' in first
-  assert not any('step' in output for output in others)
+  assert not any(f'of {STEPS}' in output for output in others)
+  assert (tmp_path / f'{checkpoint.FOLDER}.unreadable' / str(STEPS)).is_dir()
   assert_same(tmp_path, one)
+
+
+def test_what_one_process_meets_ends_all(start, tmp_path):
+  with train._alone(tmp_path):
+    first, second = finish(start(tmp_path, 2), 1)
+  assert f'error: {tmp_path}: another process trains in it' in first
+  assert 'error: another process failed; its own message says why' in second
+  assert 'Traceback' not in first + second
+
+
+def test_a_batch_is_of_all_devices_together(start, tmp_path):
+  flag = '--config.train.batch_size=6'  # a multiple of each one's two
+  for output in finish(start(tmp_path, 2, flag), 1):
+    assert 'batch_size is 6, expected a multiple of the 4 devices' in output
+    assert 'Traceback' not in output
 
 
 def test_sigterm_to_one_of_two_stops_both_at_one_step(two, start, tmp_path):
@@ -278,6 +302,15 @@ def test_sigterm_to_one_of_two_stops_both_at_one_step(two, start, tmp_path):
   ).read_bytes()
 
 
+def test_the_step_agreed_on_may_be_inside_of_a_dispatch(monkeypatch):
+  agreed = lambda step: step == 7  # noqa: E731
+  monkeypatch.setattr(jax, 'process_count', lambda: 2)
+  monkeypatch.setattr(multihost_utils, 'reached_preemption_sync_point', agreed)
+  with preemption.Preemption() as preempted:
+    assert not preempted.stops(range(1, 5))
+    assert preempted.stops(range(5, 9))
+
+
 @pytest.mark.parametrize(
   ('flags', 'expected'),
   [
@@ -298,29 +331,3 @@ def test_what_is_no_job_is_refused_in_one_line(
   assert train.main(['--config=quickstart', f'--workdir={tmp_path}', *flags])
   (line,) = capsys.readouterr().err.splitlines()
   assert expected in line
-
-
-def test_one_process_starts_nothing(monkeypatch):
-  monkeypatch.setattr(jax.distributed, 'initialize', None)
-  parallel.start()
-  # In a SLURM job, but not started by srun; and a step of one task.
-  monkeypatch.setenv('SLURM_NTASKS', '4')
-  parallel.start()
-  monkeypatch.setenv('SLURM_STEP_NODELIST', 'node[1-4]')
-  monkeypatch.setenv('SLURM_NTASKS', '1')
-  parallel.start()
-
-
-def test_a_share_follows_the_mesh():
-  """All places are this process's here, in their order."""
-  mesh = parallel.make_mesh()
-  backwards = jax.sharding.Mesh(mesh.devices[::-1], ('data',))
-  for found in (mesh, backwards):
-    assert list(parallel.share(found, 16)) == list(range(16))
-
-
-def test_state_of_a_stop_between_two_lines_is_kept_exactly():
-  pending = [{'loss': np.float32(1 / 3)}, {'loss': np.float32([0.1, 1e-30])}]
-  kept = json.loads(json.dumps(train._as_json(pending)))
-  again = [{'loss': np.float32(metrics['loss'])} for metrics in kept]
-  assert train._means(again, 3, []) == train._means(pending, 3, [])

@@ -187,6 +187,13 @@ def test_sigterm_stops_after_a_step_and_nothing_is_lost(
     assert line[name] == pytest.approx(expected, rel=1e-5)
 
 
+def test_state_of_a_stop_between_two_lines_is_kept_exactly():
+  pending = [{'loss': np.float32(1 / 3)}, {'loss': np.float32([0.1, 1e-30])}]
+  kept = json.loads(json.dumps(train._as_json(pending)))
+  again = [{'loss': np.float32(metrics['loss'])} for metrics in kept]
+  assert train._means(again, 3, []) == train._means(pending, 3, [])
+
+
 def test_a_run_goes_on_with_its_data_on_the_device(
   undisturbed, start, tmp_path
 ):
