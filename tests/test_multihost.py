@@ -18,7 +18,7 @@ from test_train import FLAGS, arrays, freeze_when, last_step
 from experiments import preemption, train, writer
 from musae_jax import batches, checkpoint, data
 
-STEPS, LONG, BATCH, SEED, CALLS = 8, 40, 8, 3, 30
+STEPS, LONG, BATCH, SEED, CALLS = 8, 32, 8, 3, 30
 # Where gradients are rounded otherwise than in one process.
 TOLERANCE = {'rtol': 1e-4, 'atol': 1e-6}
 RUN = [
