@@ -63,7 +63,8 @@ class _FromHost:
   def __init__(self, config, model, split, mesh):
     train = config.train
     self._mesh = mesh
-    self._batches = batches.make(split, train.batch_size, train.seed)
+    share = parallel.share(mesh, train.batch_size)
+    self._batches = batches.make(split, train.batch_size, train.seed, share)
     self._step = training.make_train_step(model, build.settings(config), mesh)
 
   def update(self, state):

@@ -3,14 +3,18 @@
     python -m experiments.train --config=flower16 --workdir=runs/flower16
 
 Killed at any moment and started again with the same command, a run ends in
-the same parameters and the same metrics.jsonl as one that was left alone.
+the same parameters and the same metrics.jsonl as one that was left alone. On
+SIGTERM it saves after the step that it is at and exits with status 75.
+
+Processes that SLURM or a TPU started find each other. Elsewhere each is given
+--coordinator, --num_processes and --process_id.
 """
 
 import argparse
+import contextlib
 import math
 import os
 import sys
-import zlib
 from typing import NamedTuple
 
 import jax
@@ -18,7 +22,16 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from experiments import build, config_flag, feeds, memory, profiling, writer
+from experiments import (
+  build,
+  config_flag,
+  feeds,
+  memory,
+  preemption,
+  profiling,
+  writer,
+)
+from experiments.resumed import RunError, check_same
 from musae_jax import (
   arguments,
   batches,
@@ -31,30 +44,8 @@ from musae_jax import (
 from musae_jax.alone import alone
 from musae_jax.pianoroll import TRACKS
 
-# What a run that goes on may have otherwise than when it began: its length,
-# where its data lies, and what it writes when.
-_MAY_CHANGE = frozenset(
-  {
-    'data.dir',
-    'data.in_memory',
-    'data.on_device',
-    'data.built_by',
-    'compute.unroll',
-    'compute.stacked',
-    'compute.remat',
-    'train.num_steps',
-    'train.steps_per_dispatch',
-    'train.log_every',
-    'train.eval_every',
-    'train.eval_phrases',
-    'train.checkpoint_every',
-    'train.keep',
-  }
-)
-
-
-class RunError(ValueError):
-  """The folder holds a run that this one cannot go on with."""
+# Where a checkpoint's position has the metrics that are in no line yet.
+_PENDING = 'pending'
 
 
 class Run(NamedTuple):
@@ -81,7 +72,7 @@ def train(
   workdir: str | os.PathLike,
   resume: bool = True,
   profile: range | None = None,
-) -> None:
+) -> int:
   """Trains up to `config.train.num_steps`, from the newest checkpoint.
 
   Args:
@@ -90,8 +81,11 @@ def train(
     resume: whether there may be a checkpoint.
     profile: steps to trace.
 
+  Returns:
+    The step that it reached, an earlier one where SIGTERM came.
+
   Raises:
-    RunError, `build.ERRORS`: of one line each.
+    RunError, `build.ERRORS`, ProcessError: of one line each.
   """
   mesh = parallel.make_mesh()
   build.check(config, mesh.size)
@@ -100,8 +94,14 @@ def train(
       f'--profile ends with step {profile[-1]}, expected at most '
       f'config.train.num_steps={config.train.num_steps}'
     )
-  keep = config.train.keep
-  with _alone(workdir), checkpoint.Checkpoints(workdir, keep) as checkpoints:
+  with contextlib.ExitStack() as stack:
+    preempted = stack.enter_context(preemption.Preemption())
+    with parallel.jointly():
+      if parallel.is_first():
+        stack.enter_context(_alone(workdir))
+    checkpoints = stack.enter_context(
+      checkpoint.Checkpoints(workdir, config.train.keep)
+    )
     saved = None
     if checkpoints.steps():
       if not resume:
@@ -110,30 +110,39 @@ def train(
           'expected another --workdir'
         )
       saved = checkpoints.about()
-      _check_same('config', saved['config'], config.to_dict(), workdir)
-    splits = build.splits(config)
-    if saved:
-      _check_same('dataset', saved['dataset'], splits.describe(), workdir)
-    model, settings = build.model(config), build.settings(config)
-    timesteps, batch_size = splits.train.timesteps, config.train.batch_size
-    run = Run(
-      config,
-      splits,
-      mesh,
-      feeds.make(config, model, splits.train, mesh),
-      evaluation.make_eval_step(model, mesh),
-      writer.Work(
-        batch_size,
-        flops.train_step(model, settings, timesteps, batch_size).total,
-        jax.devices()[0].device_kind,
-        mesh.size,
-      ),
+      check_same('config', saved['config'], config.to_dict(), workdir)
+    with parallel.jointly():
+      splits = build.splits(config)
+      if saved:
+        check_same('dataset', saved['dataset'], splits.describe(), workdir)
+    profiler = stack.enter_context(
+      profiling.Profiler(workdir, profile if parallel.is_first() else None)
     )
-    state = training.init_state(model, settings, config.train.seed, timesteps)
-    with profiling.Profiler(workdir, profile) as profiler:
-      _loop(
-        run, workdir, checkpoints, parallel.replicate(state, mesh), profiler
-      )
+    run, state = _begin(config, splits, mesh)
+    return _loop(run, workdir, checkpoints, state, profiler, preempted)
+
+
+def _begin(
+  config: ConfigDict, splits: build.Splits, mesh: Mesh
+) -> tuple[Run, training.TrainState]:
+  """Returns the run, and its state before the first step."""
+  model, settings = build.model(config), build.settings(config)
+  timesteps, batch_size = splits.train.timesteps, config.train.batch_size
+  run = Run(
+    config,
+    splits,
+    mesh,
+    feeds.make(config, model, splits.train, mesh),
+    evaluation.make_eval_step(model, mesh),
+    writer.Work(
+      batch_size,
+      flops.train_step(model, settings, timesteps, batch_size).total,
+      jax.devices()[0].device_kind,
+      mesh.size,
+    ),
+  )
+  state = training.init_state(model, settings, config.train.seed, timesteps)
+  return run, parallel.replicate(state, mesh)
 
 
 def _loop(
@@ -142,12 +151,17 @@ def _loop(
   checkpoints: checkpoint.Checkpoints,
   state: training.TrainState,
   profiler: profiling.Profiler,
-) -> None:
-  """Updates, logs, validates and saves until the last step."""
+  preempted: preemption.Preemption,
+) -> int:
+  """Updates, logs, validates and saves; returns the step it stopped at."""
   config, feed = run.config.train, run.feed
-  start = 0
+  start, pending = 0, []
   if checkpoints.steps():
     start, state, position = checkpoints.restore(state)
+    pending = [
+      {name: np.float32(values) for name, values in metrics.items()}
+      for metrics in position.pop(_PENDING, [])
+    ]
     feed.set_state(position)
   if start % feed.num_updates:
     raise RunError(
@@ -155,12 +169,13 @@ def _loop(
       f'config.train.steps_per_dispatch={feed.num_updates}'
     )
   if start >= config.num_steps:
-    print(
-      f'{workdir}: already at step {start} of {config.num_steps}: nothing to do'
-    )
-    return
-  pending = []
-  with writer.Writer(workdir, start, config.num_steps, run.work) as log:
+    if parallel.is_first():
+      print(
+        f'{workdir}: already at step {start} of {config.num_steps}: '
+        'nothing to do'
+      )
+    return start
+  with _writer(run, workdir, start) as log:
     log.say(
       f'{workdir}: step {start} of {config.num_steps}, {run.mesh.size} x '
       f'{run.work.device_kind}; the first step compiles'
@@ -177,6 +192,9 @@ def _loop(
         jax.block_until_ready(metrics)
         log.restart(step)
       last = step == config.num_steps
+      stops = preempted.stops(range(before + 1, step + 1)) and not last
+      if stops:
+        _means(pending, step, checkpoints.steps())  # finite, or not saved
       if last or step % config.log_every == 0:
         means = _means(pending, step, checkpoints.steps())
         pending = []
@@ -190,9 +208,29 @@ def _loop(
       if last or step % config.eval_every == 0:
         log.write(step, 'validation', _validate(run, state.params))
         log.restart(step)
-      if last or step % config.checkpoint_every == 0:
-        checkpoints.save(step, state, feed.get_state(), run.about)
+      if last or stops or step % config.checkpoint_every == 0:
+        position = feed.get_state() | {_PENDING: _as_json(pending)}
+        checkpoints.save(step, state, position, run.about)
         log.restart(step)
+      if stops:
+        log.say(f'SIGTERM: saved step {step}; the same command goes on')
+        return step
+  return config.num_steps
+
+
+def _writer(run: Run, workdir: str | os.PathLike, start: int) -> writer.Writer:
+  """Returns what records the run, in the first process only."""
+  if not parallel.is_first():
+    return writer.Silent()
+  return writer.Writer(workdir, start, run.config.train.num_steps, run.work)
+
+
+def _as_json(pending: list[dict]) -> list[dict]:
+  """Returns the metrics since the last line, for the line after a restart."""
+  return [
+    {name: values.tolist() for name, values in metrics.items()}
+    for metrics in jax.device_get(pending)
+  ]
 
 
 def _means(
@@ -209,7 +247,10 @@ def _means(
     RunError: one is not finite, so that neither is the state.
   """
   found = jax.device_get(pending)
-  means = {k: float(np.mean([m[k] for m in found])) for k in found[0]}
+  means = {
+    name: float(np.mean(np.hstack([metrics[name] for metrics in found])))
+    for name in found[0]
+  }
   for name, mean in means.items():
     if not math.isfinite(mean):
       kept = f'the last is of step {saved[-1]}' if saved else 'there is none'
@@ -225,54 +266,22 @@ def _validate(run: Run, params: dict) -> dict[str, float]:
   phrases = run.splits.validation.phrases
   num_phrases = run.config.train.eval_phrases
   rows = batches.permutation(len(phrases), 0, 0)[:num_phrases]
+  share = parallel.share(run.mesh, run.config.train.batch_size)
   sums = evaluation.evaluate(
     run.eval_step,
     params,
     phrases,
     run.config.train.batch_size,
     rows,
-    lambda batch: parallel.shard_batch(batch, run.mesh),
+    lambda batch: parallel.shard_batch(
+      jax.tree.map(lambda rows: rows[share], batch), run.mesh
+    ),
   )
   return {
     f'{measure}/{track}': float(values[i])
     for measure, values in evaluation.scores(sums).items()
     for i, track in enumerate(TRACKS)
   }
-
-
-def _check_same(what: str, saved: dict, given: dict, workdir) -> None:
-  """Raises a `RunError` that names the first field that differs."""
-  saved, given = _flat(saved), _flat(given)
-  for field in sorted({*saved, *given} - _MAY_CHANGE):
-    was, now = (
-      _short(flat[field]) if field in flat else 'not set'
-      for flat in (saved, given)
-    )
-    if was != now:
-      raise RunError(
-        f'{workdir}: {what}.{field} is {now}, but the run in this folder has '
-        f'{was}; expected the same, or another --workdir'
-      )
-
-
-def _flat(tree: dict, prefix: str = '') -> dict:
-  """Returns {'section.field': value}, with lists for tuples as JSON has."""
-  flat = {}
-  for key, value in tree.items():
-    if isinstance(value, dict):
-      flat.update(_flat(value, f'{prefix}{key}.'))
-    else:
-      value = list(value) if isinstance(value, tuple) else value
-      flat[f'{prefix}{key}'] = value
-  return flat
-
-
-def _short(value) -> str:
-  """Returns the value's text; a long one's beginning, and a hash of it all."""
-  text = repr(value)
-  if len(text) <= 60:
-    return text
-  return f'{text[:50]}... ({zlib.crc32(text.encode()):08x})'
 
 
 def _alone(workdir: str | os.PathLike):
@@ -286,35 +295,45 @@ def main(argv: list[str] | None = None) -> int:
   parser = config_flag.ConfigParser(
     prog='python -m experiments.train', description=__doc__
   )
-  parser.add_argument(
+  add = parser.add_argument
+  add(
     '--workdir',
     type=arguments.path,
     required=True,
     help="the run's folder",
   )
-  parser.add_argument(
+  add(
     '--resume',
     action=argparse.BooleanOptionalAction,
     default=True,
     help='go on from the newest checkpoint; without, there may be none',
   )
-  parser.add_argument(
+  add(
     '--profile',
     type=profiling.steps,
     metavar='FIRST:LAST',
     help="trace these steps into the folder's profile/",
   )
+  add(
+    '--coordinator',
+    metavar='HOST:PORT',
+    help='where process 0 listens; with the next two, in each process',
+  )
+  add('--num_processes', type=int, help='how many train together')
+  add('--process_id', type=int, help='which one this is, from 0')
   try:
     args = parser.parse(argv)
     memory.prepare()
-    train(args.config, args.workdir, args.resume, args.profile)
-  except (*build.ERRORS, RunError) as error:
+    parallel.start(args.coordinator, args.num_processes, args.process_id)
+    reached = train(args.config, args.workdir, args.resume, args.profile)
+  except (*build.ERRORS, RunError, parallel.ProcessError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
   except KeyboardInterrupt:
     print('interrupted; the same command goes on', file=sys.stderr)
     return 130
-  return 0
+  stopped = reached < args.config.train.num_steps
+  return preemption.EXIT_STATUS if stopped else 0
 
 
 if __name__ == '__main__':

@@ -142,6 +142,28 @@ class Writer:
     sys.stdout.flush()
 
 
+class Silent(Writer):
+  """Writes nothing: for all processes but the first."""
+
+  def __init__(self):
+    pass
+
+  def __exit__(self, *unused):
+    pass
+
+  def write(self, step: int, prefix: str, scalars: dict[str, float]) -> None:
+    """Does nothing."""
+
+  def restart(self, step: int) -> None:
+    """Does nothing."""
+
+  def progress(self, step: int, text: str) -> None:
+    """Does nothing."""
+
+  def say(self, text: str) -> None:
+    """Does nothing."""
+
+
 def _short(value: float) -> str:
   """Returns three digits, or all of a whole number."""
   return f'{value:,.0f}' if value >= 100 else f'{value:.3g}'

@@ -54,11 +54,22 @@ class _MemoryBatches:
     self._step = state['next_index']
 
 
-def make(split: Split, batch_size: int, seed: int) -> Batches:
+def make(
+  split: Split,
+  batch_size: int,
+  seed: int,
+  share: np.ndarray | slice = slice(None),
+) -> Batches:
   """Returns the endless global batches of a run, from its first step.
 
   Each epoch visits the phrases in an order keyed by (seed, epoch) and drops
   its last, incomplete batch. From disk, threads of Grain gather ahead.
+
+  Args:
+    split: the data set.
+    batch_size: phrases of a global batch.
+    seed: of the order.
+    share: the places in each batch that are read; all by default.
 
   Raises:
     DatasetError: the split has not one batch.
@@ -68,7 +79,7 @@ def make(split: Split, batch_size: int, seed: int) -> Batches:
   on_disk = isinstance(split.phrases, np.memmap)
 
   def batch_at(step: int) -> dict[str, np.ndarray]:
-    rows = batch_rows(len(split), batch_size, seed, step)
+    rows = batch_rows(len(split), batch_size, seed, step)[share]
     if on_disk:
       stored.read_ahead(split.phrases, rows)
     return split.batch(rows)

@@ -2,7 +2,8 @@
 
 A checkpoint appears under its name when it is complete, and holds checksums
 of its arrays and of what describes them. One that is cut short or altered is
-passed over, with a warning, for the one before it.
+passed over, with a warning, for the one before it. Of several processes each
+has to make every call, as they write and read one checkpoint together.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from absl import logging
 
-from musae_jax import models, priors
+from musae_jax import models, parallel, priors
 from musae_jax.compute import Compute, for_platform
 
 FOLDER = 'checkpoints'
@@ -38,7 +39,7 @@ class Restored(NamedTuple):
 
   step: int
   state: Any  # as the template
-  position: dict[str, Any]  # in the data
+  position: dict[str, Any]  # as saved
 
 
 class Loaded(NamedTuple):
@@ -48,6 +49,16 @@ class Loaded(NamedTuple):
   params: dict
   step: int
   dataset: dict[str, Any]  # 'name', 'timesteps', 'genres', numbers of phrases
+
+
+class _Manager(ocp.CheckpointManager):
+  def reached_preemption(self, step: int) -> bool:
+    """Returns False: who trains asks at each step, and of that step only.
+
+    Asked of a step long past, by a thread that ends a save, JAX's service
+    would have the processes agree on one that some are past.
+    """
+    return False
 
 
 class Checkpoints:
@@ -71,7 +82,7 @@ class Checkpoints:
     if self.folder.exists() and not self.folder.is_dir():
       raise CheckpointError(f'{self.folder}: is a file, expected a folder')
     newest = ocp.checkpoint_managers.LatestN(keep)
-    self._manager = ocp.CheckpointManager(
+    self._manager = _Manager(
       self.folder,
       item_handlers={
         'state': ocp.PyTreeCheckpointHandler(),
@@ -105,7 +116,7 @@ class Checkpoints:
     Args:
       step: updates done.
       state: tree of arrays; typed PRNG keys are welcome.
-      position: in the data, as JSON.
+      position: in the data, and what else is to be known there, as JSON.
       about: what describes the run, as JSON: 'config' and 'dataset'.
 
     Raises:
@@ -151,8 +162,10 @@ class Checkpoints:
       return self._read_arrays(step, template, run), run['position']
 
     step, (state, position) = self._newest(read)
-    for newer in [s for s in self.steps() if s > step]:
-      self._set_aside(newer)
+    with parallel.jointly():
+      if parallel.is_first():
+        for newer in [s for s in self.steps() if s > step]:
+          self._set_aside(newer)
     self._manager.reload()
     return Restored(step, state, position)
 
@@ -179,7 +192,9 @@ class Checkpoints:
     reason = 'there is none'
     for step in reversed(self.steps()):
       try:
-        return step, read(step)
+        with parallel.jointly():
+          found = read(step)
+        return step, found
       except Exception as error:  # orbax raises whatever its parts raise
         reason = _line(error)
         logging.warning(

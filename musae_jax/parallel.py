@@ -1,12 +1,107 @@
 """Data parallelism: parameters on every device, a slice of the batch on each.
 
-The same code runs on one device and on many; XLA inserts the sums.
+The same code runs on one device and on many, of one process or of several;
+XLA inserts the sums.
 """
 
+import contextlib
+import importlib.util
 import inspect
+import os
+from collections.abc import Iterator
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+
+class ProcessError(RuntimeError):
+  """The processes of a job cannot start, or another one of them failed."""
+
+
+def start(
+  coordinator: str | None = None,
+  num_processes: int | None = None,
+  process_id: int | None = None,
+) -> None:
+  """Joins the other processes of the job; nothing where there are none.
+
+  To be called before JAX is used. Without arguments, SLURM or the TPU's own
+  environment says which processes there are.
+
+  Args:
+    coordinator: HOST:PORT that process 0 listens on.
+    num_processes: how many there are.
+    process_id: which one this is, from 0.
+
+  Raises:
+    ProcessError: the arguments fit no job.
+  """
+  given = coordinator, num_processes, process_id
+  if given != (None, None, None):
+    _check(*given)
+    jax.distributed.initialize(*given, cluster_detection_method='deactivate')
+  elif _slurm_tasks() > 1:
+    jax.distributed.initialize(cluster_detection_method='slurm')
+  elif importlib.util.find_spec('libtpu'):
+    # A ValueError: no TPU is here, only its library.
+    with contextlib.suppress(ValueError):
+      jax.distributed.initialize()
+
+
+def _check(coordinator, num_processes, process_id) -> None:
+  """Raises a `ProcessError` where a job cannot be so."""
+  if None in (coordinator, num_processes, process_id):
+    raise ProcessError(
+      f'coordinator is {coordinator}, num_processes {num_processes}, '
+      f'process_id {process_id}; expected all three, or none'
+    )
+  if not coordinator.rpartition(':')[2].isdecimal():
+    raise ProcessError(f'coordinator is {coordinator!r}, expected HOST:PORT')
+  if not 0 <= process_id < num_processes:
+    raise ProcessError(
+      f'process_id is {process_id}, expected at least 0 and less than '
+      f'num_processes={num_processes}'
+    )
+
+
+def _slurm_tasks() -> int:
+  """How many processes `srun` started; 1 outside of it."""
+  in_step = 'SLURM_STEP_NODELIST' in os.environ
+  return int(os.environ.get('SLURM_NTASKS', 1)) if in_step else 1
+
+
+def is_first() -> bool:
+  """Whether this is the process that writes what is written once."""
+  return jax.process_index() == 0
+
+
+def on_all(value: bool) -> bool:
+  """Whether it is true in every process; all of them have to ask."""
+  return bool(np.all(multihost_utils.process_allgather(np.bool_(value))))
+
+
+@contextlib.contextmanager
+def jointly() -> Iterator[None]:
+  """Has a block end alike in all processes: where it fails in one, in all.
+
+  Else the others would wait forever for the one that is gone.
+
+  Raises:
+    ProcessError: it failed in another process.
+  """
+  failed = None
+  try:
+    yield
+  except Exception as error:
+    failed = error
+  well = on_all(failed is None)
+  if failed:
+    raise failed
+  if not well:
+    raise ProcessError('another process failed; its own message says why')
 
 
 def make_mesh(num_devices: int | None = None) -> Mesh:
@@ -29,16 +124,39 @@ def split(mesh: Mesh) -> NamedSharding:
 
 
 def replicate(tree, mesh: Mesh):
-  """The tree with every array on every device."""
-  return jax.device_put(tree, replicated(mesh))
+  """The tree, the same in every process, with every array on every device."""
+  if jax.process_count() == 1:
+    return jax.device_put(tree, replicated(mesh))
+
+  # `device_put` would send it all over the network, to compare it.
+  def put(x):
+    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+      bits = put(jax.random.key_data(x))
+      return jax.random.wrap_key_data(bits, impl=jax.random.key_impl(x))
+    return jax.make_array_from_process_local_data(
+      replicated(mesh), np.asarray(x)
+    )
+
+  return jax.tree.map(put, tree)
+
+
+def share(mesh: Mesh, batch_size: int) -> np.ndarray:
+  """The places int64[n] in a global batch that this process's devices take.
+
+  In order; with one process, all. They need not be neighbours: a mesh follows
+  the wires between the devices, not their processes.
+  """
+  places = split(mesh).addressable_devices_indices_map((batch_size,))
+  every = np.arange(batch_size)
+  return np.sort(np.concatenate([every[index] for index in places.values()]))
 
 
 def shard_batch(batch, mesh: Mesh):
   """The global batch, its first axis spread over the devices.
 
   Args:
-    batch: tree of numpy arrays, this process's share of the global batch; with
-      one process, all of it. The axis must divide by the number of devices.
+    batch: tree of numpy arrays, the rows at this process's `share` of the
+      global batch, whose size must divide by the number of devices.
     mesh: from `make_mesh`.
   """
   return jax.tree.map(

@@ -17,13 +17,11 @@ _SHARE = 4
 def fits(split: data.Split, mesh: Mesh) -> bool:
   """Whether the split takes a quarter of a device's memory at most.
 
-  False where the device's memory is the host's.
+  The same in all processes. False where the device's memory is the host's.
   """
-  memory = mesh.local_devices[0].memory_stats()
-  if not memory:
-    return False
+  memory = mesh.local_devices[0].memory_stats() or {'bytes_limit': 0}
   size = split.phrases.nbytes + split.genres.nbytes
-  return size * _SHARE <= memory['bytes_limit']
+  return parallel.on_all(size * _SHARE <= memory['bytes_limit'])
 
 
 class Resident:

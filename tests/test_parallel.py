@@ -1,5 +1,8 @@
 """Eight devices against one."""
 
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -76,3 +79,32 @@ def test_eight_devices_equal_one(model, batch):
     one,
     eight,
   )
+
+
+def test_one_process_starts_nothing(monkeypatch):
+  monkeypatch.setattr(jax.distributed, 'initialize', None)
+  parallel.start()
+  # In a SLURM job, but not started by srun; and a step of one task.
+  monkeypatch.setenv('SLURM_NTASKS', '4')
+  parallel.start()
+  monkeypatch.setenv('SLURM_STEP_NODELIST', 'node[1-4]')
+  monkeypatch.setenv('SLURM_NTASKS', '1')
+  parallel.start()
+
+
+def test_the_library_of_a_tpu_without_one_starts_nothing():
+  code = (
+    'import importlib.util, jax; from musae_jax import parallel; '
+    'importlib.util.find_spec = lambda name: name; parallel.start(); '
+    'print(jax.process_count())'
+  )
+  command = [sys.executable, '-c', code]
+  assert subprocess.check_output(command, text=True).strip() == '1'
+
+
+def test_a_share_follows_the_mesh():
+  """All places are this process's here, in their order."""
+  mesh = parallel.make_mesh()
+  backwards = jax.sharding.Mesh(mesh.devices[::-1], ('data',))
+  for found in (mesh, backwards):
+    assert list(parallel.share(found, 16)) == list(range(16))

@@ -19,6 +19,8 @@ from experiments import (
   evaluate,
   feeds,
   figures,
+  preemption,
+  resumed,
   train,
   writer,
 )
@@ -85,8 +87,8 @@ def arrays(workdir):
     return checkpoints.steps()[-1], run['checksums'], run['position']
 
 
-def kill_when(process, condition):
-  """Kills a process with SIGKILL while the condition holds."""
+def freeze_when(process, condition):
+  """Stops a process with SIGSTOP while the condition holds."""
   while True:
     while not condition():
       assert process.poll() is None, process.communicate()[0]
@@ -95,8 +97,13 @@ def kill_when(process, condition):
     process.send_signal(signal.SIGSTOP)
     time.sleep(0.01)
     if condition():
-      break
+      return
     process.send_signal(signal.SIGCONT)
+
+
+def kill_when(process, condition):
+  """Kills a process with SIGKILL while the condition holds."""
+  freeze_when(process, condition)
   process.send_signal(signal.SIGKILL)
   process.communicate()
   assert process.returncode == -signal.SIGKILL
@@ -141,6 +148,50 @@ def test_killed_and_resumed_run_equals_an_undisturbed_one(
   assert (tmp_path / writer.METRICS).read_bytes() == (
     undisturbed / writer.METRICS
   ).read_bytes()
+
+
+def test_sigterm_stops_after_a_step_and_nothing_is_lost(
+  undisturbed, start, tmp_path
+):
+  # No line of training metrics, and no other checkpoint, before the end.
+  rarely = [
+    f'--config.train.log_every={STEPS}',
+    f'--config.train.checkpoint_every={STEPS}',
+  ]
+  process = start(tmp_path, *rarely)
+  freeze_when(process, lambda: last_step(tmp_path) >= 6)
+  process.send_signal(signal.SIGTERM)
+  process.send_signal(signal.SIGCONT)
+  output, _ = process.communicate()
+  assert process.returncode == preemption.EXIT_STATUS == 75, output
+  step, _, _ = arrays(tmp_path)
+  assert 6 <= step < STEPS
+  assert f'SIGTERM: saved step {step}; the same command goes on' in output
+  process = start(tmp_path, *rarely)
+  output, _ = process.communicate()
+  assert process.returncode == 0, output
+  assert f'step {step} of {STEPS}' in output
+  assert arrays(tmp_path) == arrays(undisturbed)
+  mine, theirs = (
+    [
+      [line for line in writer.read(workdir) if key in line]
+      for key in ('train/loss', 'validation/accuracy/drums')
+    ]
+    for workdir in (tmp_path, undisturbed)
+  )
+  assert mine[1] == theirs[1]
+  # The one line is of all steps, also of those before the signal.
+  (line,) = mine[0]
+  for name in line.keys() - {'step'}:
+    expected = np.mean([other[name] for other in theirs[0]])
+    assert line[name] == pytest.approx(expected, rel=1e-5)
+
+
+def test_state_of_a_stop_between_two_lines_is_kept_exactly():
+  pending = [{'loss': np.float32(1 / 3)}, {'loss': np.float32([0.1, 1e-30])}]
+  kept = json.loads(json.dumps(train._as_json(pending)))
+  again = [{'loss': np.float32(metrics['loss'])} for metrics in kept]
+  assert train._means(again, 3, []) == train._means(pending, 3, [])
 
 
 def test_a_run_goes_on_with_its_data_on_the_device(
@@ -356,10 +407,10 @@ def test_length_and_cadence_may_change():
   config.train.update(num_steps=7, log_every=1, checkpoint_every=3, keep=9)
   config.data.dir = 'elsewhere'
   as_json = json.loads(json.dumps(saved))  # where a tuple is a list
-  train._check_same('config', as_json, config.to_dict(), 'runs/x')
+  resumed.check_same('config', as_json, config.to_dict(), 'runs/x')
   del as_json['train']['seed']
-  with pytest.raises(train.RunError, match=r'train\.seed is 0, .* not set'):
-    train._check_same('config', as_json, config.to_dict(), 'runs/x')
+  with pytest.raises(resumed.RunError, match=r'train\.seed is 0, .* not set'):
+    resumed.check_same('config', as_json, config.to_dict(), 'runs/x')
 
 
 def test_one_process_a_folder(tmp_path):

@@ -1,0 +1,42 @@
+"""SIGTERM, by which a scheduler tells that a job has to make room."""
+
+import signal
+
+import jax
+from jax.experimental import multihost_utils
+
+# EX_TEMPFAIL of sysexits.h: nothing is wrong, the same command goes on.
+EXIT_STATUS = 75
+
+
+class Preemption:
+  """Knows whether SIGTERM came, and where all processes then stop.
+
+  Use as a context manager, in the main thread.
+  """
+
+  def __enter__(self):
+    self._came = False
+    # With several processes JAX listens, in each.
+    if jax.process_count() == 1:
+      self._before = signal.signal(signal.SIGTERM, self._take)
+    return self
+
+  def __exit__(self, *unused):
+    if jax.process_count() == 1:
+      signal.signal(signal.SIGTERM, self._before)
+
+  def _take(self, *unused):
+    self._came = True
+
+  def stops(self, steps: range) -> bool:
+    """Whether the run is to stop after these steps, those of one dispatch.
+
+    To be called with all steps, in order, and in all processes, which get the
+    same answer though the signal may have come to one of them only. No device
+    is waited for.
+    """
+    if jax.process_count() == 1:
+      return self._came
+    # The step agreed on may be any: the last that one of them was at, plus 1.
+    return any(map(multihost_utils.reached_preemption_sync_point, steps))
