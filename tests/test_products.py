@@ -14,7 +14,10 @@ def test_kernel_gradients_are_summed_in_float32():
   def total(kernel):
     return products.product(x, kernel, 'bfloat16').astype(jnp.float32).sum()
 
-  assert jax.grad(total)(jnp.ones((1, 1))) == 4095 + 2**-6
+  slope = jax.grad(total)(jnp.ones((1, 1)))
+  # Else Python's number would be rounded to the slope's dtype, too.
+  assert slope.dtype == jnp.float32
+  assert slope == 4095 + 2**-6
 
 
 def test_rows_are_added_as_a_one_hot_product():

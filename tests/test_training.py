@@ -86,7 +86,10 @@ def critic_step():
 def test_each_phase_moves_its_own_networks_only(
   state, batch, autoencoder_step, critic_step
 ):
-  after, _ = autoencoder_step(at(state, LATE), batch)
+  before = at(state, LATE)
+  after, _ = autoencoder_step(before, batch)
+  # The update has taken its memory.
+  assert all(x.is_deleted() for x in jax.tree.leaves(before.params))
   assert changed(state.params, after.params) == {'encoder', 'decoder'}
   after, _ = critic_step(at(state, LATE), batch)
   assert changed(state.params, after.params) == {'critic'}
@@ -264,7 +267,9 @@ def test_several_updates_in_one_call_equal_as_many_calls(state):
     for batch in batches:
       one_by_one, found = step(one_by_one, batch)
       metrics.append(found)
-    at_once, together = steps(at_once, split)
+    before = at_once
+    at_once, together = steps(before, split)
+  assert all(x.is_deleted() for x in jax.tree.leaves(before.params))
   assert int(at_once.step) == LATE + 3
   for name, values in together.items():
     expected = [found[name] for found in metrics]
