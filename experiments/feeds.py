@@ -6,6 +6,7 @@ number of steps, so that a run may go on with the other.
 
 from typing import Any, Protocol
 
+import jax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
@@ -22,6 +23,10 @@ class Feed(Protocol):
   """
 
   num_updates: int
+
+  def compile(self, state: training.TrainState) -> None:
+    """Compiles what `update` runs, for a state like this one."""
+    ...
 
   def update(self, state: training.TrainState) -> tuple:
     """Returns the state after `num_updates` updates, and their metrics."""
@@ -66,6 +71,13 @@ class _FromHost:
     share = parallel.share(mesh, train.batch_size)
     self._batches = batches.make(split, train.batch_size, train.seed, share)
     self._step = training.make_train_step(model, build.settings(config), mesh)
+    self._shapes = {
+      name: jax.ShapeDtypeStruct((train.batch_size, *x.shape[1:]), x.dtype)
+      for name, x in (('phrases', split.phrases), ('genres', split.genres))
+    }
+
+  def compile(self, state):
+    self._step = self._step.lower(state, self._shapes).compile()
 
   def update(self, state):
     batch = parallel.shard_batch(next(self._batches), self._mesh)
@@ -89,6 +101,10 @@ class _FromDevice:
     self._steps = training.make_train_steps(
       model, build.settings(config), self.num_updates, mesh
     )
+
+  def compile(self, state):
+    arrays = self._split.at(self._next)
+    self._steps = self._steps.lower(state, arrays).compile()
 
   def update(self, state):
     arrays = self._split.at(self._next)

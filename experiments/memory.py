@@ -4,43 +4,56 @@ import ctypes
 import mmap
 import os
 
+import jax
+
 # Of glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
 
-def prepare() -> bool:
-  """Has the C library keep freed memory, in one heap of huge pages.
+def prepare() -> str:
+  """Sets up memory for training: little of it, and that quickly at hand.
 
-  XLA's CPU backend allocates a step's temporary memory anew each time. What
-  was given back to the system is cleared again page by page, and read through
-  pages of 4 KiB, of which the processor finds few at once; docs/results.md
-  says what that costs. The heap's size here is of addresses: no memory is
-  taken before it is written.
+  To be called before JAX is used and starts threads. Harmless where the device
+  is another one.
 
-  To be called before JAX starts threads, which may have begun heaps of their
-  own. Harmless where the device is another one.
+  Steps are made one at a time. JAX would begin as many as it is asked for, and
+  have the temporary memory of each at once, without being faster for it.
+
+  That memory XLA allocates anew for each step. The C library is asked to keep
+  what is freed, in one heap of huge pages: what is given back to the system is
+  cleared again page by page, and read through pages of 4 KiB, of which the
+  processor finds few at once. docs/results.md says what either is worth. The
+  heap's size here is of addresses: no memory is taken before it is written.
+  Where the environment says how to allocate (MALLOC_..., GLIBC_TUNABLES), that
+  is left alone.
 
   Returns:
-    Whether there was such a library, and huge pages, to ask for it.
+    What was done, in a few words.
   """
+  jax.config.update('jax_cpu_enable_async_dispatch', False)
+  for name in os.environ:
+    if name.startswith('MALLOC_') or name == 'GLIBC_TUNABLES':
+      return f'memory as {name} has it'
   try:
     libc = ctypes.CDLL(None)
     mallopt, malloc, free = libc.mallopt, libc.malloc, libc.free
     madvise, huge = libc.madvise, mmap.MADV_HUGEPAGE
   except (AttributeError, OSError, TypeError):
-    return False
+    return "memory as the system's C library has it, which is not glibc"
   options = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: -1}
-  kept = all(mallopt(option, value) for option, value in options.items())
+  if not all(mallopt(option, value) for option, value in options.items()):
+    return 'memory as glibc has it, which refused to keep what is freed'
   malloc.restype = ctypes.c_void_p
   malloc.argtypes, free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
   madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
   page = os.sysconf('SC_PAGE_SIZE')
   size = os.sysconf('SC_PHYS_PAGES') // 2 * page
-  # The end of the heap grows by as much, and stays when this is freed.
+  # The heap grows by as much, and stays when this is freed: above it lies one
+  # that is not, or protobuf, which trims heaps, would give the end of it back.
   heap = malloc(size)
-  if not heap:
-    return False
+  if not (heap and malloc(2**25)):
+    return 'freed memory kept'
   inside = -(-heap // page) * page
   advised = madvise(inside, size - (inside - heap) - page, huge)
   free(heap)
-  return kept and advised == 0
+  return 'freed memory kept' if advised else 'freed memory kept, in huge pages'

@@ -6,6 +6,8 @@ import pathlib
 
 import jax
 
+from experiments.clock import Clock
+
 
 def steps(text: str) -> range:
   """Returns the steps of 'FIRST:LAST', both included; for argparse."""
@@ -23,9 +25,17 @@ class Profiler:
   """Traces the wanted steps into a run's folder.
 
   Use as a context manager; a trace that is under way at its end is written.
+
+  Args:
+    workdir: the run's folder.
+    wanted: the steps; none where None.
+    clock: of the run; to begin and to write a trace is not to train.
   """
 
-  def __init__(self, workdir: str | os.PathLike, wanted: range | None):
+  def __init__(
+    self, workdir: str | os.PathLike, wanted: range | None, clock: Clock
+  ):
+    self._clock = clock
     self._folder = pathlib.Path(workdir) / 'profile'
     self._wanted = wanted
     self._tracing = False
@@ -46,18 +56,18 @@ class Profiler:
       return
     if first <= self._wanted[-1] and last >= self._wanted[0]:
       # Else the steps before, under way still, would be in the trace.
-      jax.block_until_ready(state)
-      jax.profiler.start_trace(str(self._folder))
+      with self._clock.spending('profile', after=state):
+        jax.profiler.start_trace(str(self._folder))
       self._tracing = True
 
   def after(self, last: int, results) -> None:
     """To be called with what the steps up to `last` return."""
     if self._tracing and last >= self._wanted[-1]:
-      jax.block_until_ready(results)
-      self._stop()
+      self._stop(results)
       self._wanted = None
 
-  def _stop(self):
+  def _stop(self, results=()):
     if self._tracing:
-      jax.profiler.stop_trace()
+      with self._clock.spending('profile', after=results):
+        jax.profiler.stop_trace()
       self._tracing = False

@@ -31,6 +31,7 @@ from experiments import (
   profiling,
   writer,
 )
+from experiments.clock import STEPS, Clock
 from experiments.resumed import RunError, check_same
 from musae_jax import (
   arguments,
@@ -57,6 +58,7 @@ class Run(NamedTuple):
   feed: feeds.Feed
   eval_step: object
   work: writer.Work
+  clock: Clock
 
   @property
   def about(self) -> dict:
@@ -87,6 +89,7 @@ def train(
   Raises:
     RunError, `build.ERRORS`, ProcessError: of one line each.
   """
+  clock = Clock()
   mesh = parallel.make_mesh()
   build.check(config, mesh.size)
   if profile and profile[-1] > config.train.num_steps:
@@ -116,14 +119,16 @@ def train(
       if saved:
         check_same('dataset', saved['dataset'], splits.describe(), workdir)
     profiler = stack.enter_context(
-      profiling.Profiler(workdir, profile if parallel.is_first() else None)
+      profiling.Profiler(
+        workdir, profile if parallel.is_first() else None, clock
+      )
     )
-    run, state = _begin(config, splits, mesh)
+    run, state = _begin(config, splits, mesh, clock)
     return _loop(run, workdir, checkpoints, state, profiler, preempted)
 
 
 def _begin(
-  config: ConfigDict, splits: build.Splits, mesh: Mesh
+  config: ConfigDict, splits: build.Splits, mesh: Mesh, clock: Clock
 ) -> tuple[Run, training.TrainState]:
   """Returns the run, and its state before the first step."""
   model, settings = build.model(config), build.settings(config)
@@ -140,6 +145,7 @@ def _begin(
       jax.devices()[0].device_kind,
       mesh.size,
     ),
+    clock,
   )
   state = training.init_state(model, settings, config.train.seed, timesteps)
   return run, parallel.replicate(state, mesh)
@@ -154,20 +160,8 @@ def _loop(
   preempted: preemption.Preemption,
 ) -> int:
   """Updates, logs, validates and saves; returns the step it stopped at."""
-  config, feed = run.config.train, run.feed
-  start, pending = 0, []
-  if checkpoints.steps():
-    start, state, position = checkpoints.restore(state)
-    pending = [
-      {name: np.float32(values) for name, values in metrics.items()}
-      for metrics in position.pop(_PENDING, [])
-    ]
-    feed.set_state(position)
-  if start % feed.num_updates:
-    raise RunError(
-      f'{workdir}: is at step {start}, no multiple of '
-      f'config.train.steps_per_dispatch={feed.num_updates}'
-    )
+  config, feed, clock = run.config.train, run.feed, run.clock
+  start, state, pending = _restore(run, workdir, checkpoints, state)
   if start >= config.num_steps:
     if parallel.is_first():
       print(
@@ -175,11 +169,13 @@ def _loop(
         'nothing to do'
       )
     return start
-  with _writer(run, workdir, start) as log:
+  with _writer(run, workdir, start) as log, clock.spending(STEPS):
     log.say(
       f'{workdir}: step {start} of {config.num_steps}, {run.mesh.size} x '
-      f'{run.work.device_kind}; the first step compiles'
+      f'{run.work.device_kind}; compiling'
     )
+    with clock.spending('compile'):
+      feed.compile(state)
     if profiler.is_past(start):
       log.say(f'--profile: step {start} is past these steps; none is traced')
     for before in range(start, config.num_steps, feed.num_updates):
@@ -188,9 +184,6 @@ def _loop(
       state, metrics = feed.update(state)
       profiler.after(step, metrics)
       pending.append(metrics)
-      if before == start:
-        jax.block_until_ready(metrics)
-        log.restart(step)
       last = step == config.num_steps
       stops = preempted.stops(range(before + 1, step + 1)) and not last
       if stops:
@@ -199,30 +192,57 @@ def _loop(
         means = _means(pending, step, checkpoints.steps())
         pending = []
         log.write(step, 'train', means)
-        accuracy = np.mean([means[f'accuracy/{t}'] for t in TRACKS])
-        log.progress(
-          step,
-          f'reconstruction {means["reconstruction"]:.3f}  '
-          f'accuracy {accuracy:.3f}',
-        )
+        log.progress(step, _summary(means))
       if last or step % config.eval_every == 0:
-        log.write(step, 'validation', _validate(run, state.params))
-        log.restart(step)
+        with clock.spending('validation', after=state):
+          log.write(step, 'validation', _validate(run, state.params))
       if last or stops or step % config.checkpoint_every == 0:
-        position = feed.get_state() | {_PENDING: _as_json(pending)}
-        checkpoints.save(step, state, position, run.about)
-        log.restart(step)
+        with clock.spending('save', after=state):
+          position = feed.get_state() | {_PENDING: _as_json(pending)}
+          checkpoints.save(step, state, position, run.about)
       if stops:
         log.say(f'SIGTERM: saved step {step}; the same command goes on')
         return step
   return config.num_steps
 
 
+def _restore(
+  run: Run,
+  workdir: str | os.PathLike,
+  checkpoints: checkpoint.Checkpoints,
+  state: training.TrainState,
+) -> tuple[int, training.TrainState, list[dict]]:
+  """Goes to where the newest checkpoint is; stays where there is none.
+
+  Returns:
+    Its step, its state, and the metrics since the last line.
+
+  Raises:
+    RunError: no dispatch of this config ends at its step.
+  """
+  if not checkpoints.steps():
+    return 0, state, []
+  step, state, position = checkpoints.restore(state)
+  pending = [
+    {name: np.float32(values) for name, values in metrics.items()}
+    for metrics in position.pop(_PENDING, [])
+  ]
+  run.feed.set_state(position)
+  if step % run.feed.num_updates:
+    raise RunError(
+      f'{workdir}: is at step {step}, no multiple of '
+      f'config.train.steps_per_dispatch={run.feed.num_updates}'
+    )
+  return step, state, pending
+
+
 def _writer(run: Run, workdir: str | os.PathLike, start: int) -> writer.Writer:
   """Returns what records the run, in the first process only."""
   if not parallel.is_first():
     return writer.Silent()
-  return writer.Writer(workdir, start, run.config.train.num_steps, run.work)
+  return writer.Writer(
+    workdir, start, run.config.train.num_steps, run.work, run.clock
+  )
 
 
 def _as_json(pending: list[dict]) -> list[dict]:
@@ -259,6 +279,14 @@ def _means(
         f'saved ({kept}); a lower config.train.learning_rate may help'
       )
   return means
+
+
+def _summary(means: dict[str, float]) -> str:
+  """Returns what a line on the terminal says of the metrics."""
+  accuracy = np.mean([means[f'accuracy/{track}'] for track in TRACKS])
+  return (
+    f'reconstruction {means["reconstruction"]:.3f}  accuracy {accuracy:.3f}'
+  )
 
 
 def _validate(run: Run, params: dict) -> dict[str, float]:

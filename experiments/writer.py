@@ -9,12 +9,12 @@ import math
 import os
 import pathlib
 import sys
-import time
 from typing import NamedTuple
 
 import tensorboardX
 import tqdm
 
+from experiments.clock import STEPS, Clock
 from musae_jax import flops
 
 METRICS = 'metrics.jsonl'
@@ -62,13 +62,27 @@ class Writer:
   """Writes what a run measures from `step` on; later lines are dropped.
 
   Use as a context manager.
+
+  Args:
+    workdir: the run's folder.
+    step: where the run goes on.
+    num_steps: where it ends.
+    work: what an update is.
+    clock: which tells how long the updates took.
   """
 
   def __init__(
-    self, workdir: str | os.PathLike, step: int, num_steps: int, work: Work
+    self,
+    workdir: str | os.PathLike,
+    step: int,
+    num_steps: int,
+    work: Work,
+    clock: Clock,
   ):
     self._num_steps = num_steps
     self._work = work
+    self._clock = clock
+    self._last = step, clock.seconds()[STEPS]
     workdir = pathlib.Path(workdir)
     _keep_until(workdir / METRICS, step)
     self._lines = open(workdir / METRICS, 'a', encoding='utf-8')
@@ -84,7 +98,6 @@ class Writer:
         bar_format='{l_bar}{bar}| {n_fmt}/{total_fmt} '
         '[{elapsed}<{remaining}{postfix}]',
       )
-    self.restart(step)
 
   def __enter__(self):
     return self
@@ -107,34 +120,27 @@ class Writer:
     self._lines.write(json.dumps(line) + '\n')
     self._lines.flush()
 
-  def restart(self, step: int) -> None:
-    """Measures speed from here on, of the updates after `step`.
-
-    To be called after whatever is no update, such as compiling, validating
-    and saving, when all updates up to `step` are done.
-    """
-    self._since = step, time.monotonic()
-
   def progress(self, step: int, text: str) -> None:
     """Shows how far the run is, `text`, and the speed since the last time.
 
-    Or since `restart`, where that was later. Where it was at this very step,
-    there is no speed to show.
+    To be called after a later step each time, when its updates are done.
     """
-    since, then = self._since
-    left = ''
-    if step > since:
-      speed = (step - since) / (time.monotonic() - then)
-      for name, value in self._work.speeds(speed).items():
-        self._board.add_scalar(f'speed/{name}', value, step)
-      text += f'  {self._work.describe(speed)}'
-      left = f'  {(self._num_steps - step) / speed / 60:.0f} min left'
+    last, before = self._last
+    seconds = self._clock.seconds()[STEPS]
+    self._last = step, seconds
+    speed = (step - last) / (seconds - before)
+    for name, value in self._work.speeds(speed).items():
+      self._board.add_scalar(f'speed/{name}', value, step)
+    text += f'  {self._work.describe(speed)}'
     if self._bar:
       self._bar.set_postfix_str(text, refresh=False)
       self._bar.update(step - self._bar.n)
     else:
-      print(f'step {step}/{self._num_steps}  {text}{left}', flush=True)
-    self.restart(step)
+      left = (self._num_steps - step) / speed / 60
+      print(
+        f'step {step}/{self._num_steps}  {text}  {left:.0f} min left',
+        flush=True,
+      )
 
   def say(self, text: str) -> None:
     """Prints a line without breaking the progress bar."""
@@ -152,9 +158,6 @@ class Silent(Writer):
     pass
 
   def write(self, step: int, prefix: str, scalars: dict[str, float]) -> None:
-    """Does nothing."""
-
-  def restart(self, step: int) -> None:
     """Does nothing."""
 
   def progress(self, step: int, text: str) -> None:

@@ -227,7 +227,7 @@ def _update(model, settings, mesh, state, batch):
   )
   critic, critic_optimizer, metrics = train_critic(
     (state.step, state.params['critic'], state.critic_optimizer),
-    jax.lax.stop_gradient(posterior),
+    posterior,
     genres,
     critic_key,
   )

@@ -1,51 +1,81 @@
 """What was freed is there for the next; counted in pages, not timed."""
 
+import json
+import os
 import pathlib
 import subprocess
 import sys
 
 import pytest
 
+# 40 MiB twice, more than a heap of a thread of its own holds; then 128 MiB that
+# only the heap asks to be of huge pages (numpy would do that by itself).
 SCRIPT = """
-import pathlib
-import re
-import resource
+import ctypes, json, pathlib, re, resource, threading
+import jax
 import numpy as np
 from experiments import memory
 
 def faults():
   before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-  for _ in range(8):
-    np.ones(2**23)  # 64 MiB
+  for _ in range(4):
+    a, b = np.ones(5 * 2**20), np.ones(5 * 2**20)
   return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-before = faults()
-if not memory.prepare():
-  raise SystemExit(7)
+def in_a_thread():
+  found = []
+  thread = threading.Thread(target=lambda: found.append(faults()))
+  thread.start()
+  thread.join()
+  return found[0]
+
+plain = faults()
+words = memory.prepare()
 faults()
-# numpy asks for huge pages itself; a string does not.
+kept = {'here': faults(), 'in a thread': in_a_thread()}
+ctypes.CDLL(None).malloc_trim(0)  # as protobuf does
 text = b'x' * 2**27
 smaps = pathlib.Path('/proc/self/smaps_rollup').read_text()
-print(before, faults(), re.search(r'AnonHugePages: +(\\d+)', smaps)[1])
+huge = int(re.search(r'AnonHugePages: +(\\d+)', smaps)[1])
+x = jax.numpy.ones((2000, 2000))
+in_turn = jax.jit(lambda x: x @ x @ x)(x).is_ready()
+print(json.dumps([words, plain, kept, huge, in_turn]))
 """
 HUGE = pathlib.Path('/sys/kernel/mm/transparent_hugepage/enabled')
 
 
-def test_freed_pages_are_used_again_and_are_huge():
-  result = subprocess.run(
-    [sys.executable, '-c', SCRIPT], capture_output=True, text=True
+def prepared(**environment):
+  """What the script says in a process of its own."""
+  command = [sys.executable, '-c', SCRIPT]
+  found = subprocess.run(
+    command, capture_output=True, text=True, env={**os.environ, **environment}
   )
-  if result.returncode == 7:
-    pytest.skip('no glibc, or no huge pages, here')
-  assert not result.returncode, result.stderr
-  before, after, huge_kib = map(int, result.stdout.split())
-  assert after < before / 10
+  assert not found.returncode, found.stderr
+  return json.loads(found.stdout)
+
+
+def test_freed_pages_are_used_again_and_are_huge():
+  words, plain, kept, huge_kib, in_turn = prepared()
+  assert in_turn
+  if 'not glibc' in words:
+    pytest.skip(words)
+  assert kept['here'] < plain / 10
+  assert kept['in a thread'] < plain / 10
   if HUGE.exists() and '[never]' not in HUGE.read_text():
+    assert words == 'freed memory kept, in huge pages'
     assert huge_kib >= 2**16
+
+
+def test_what_the_environment_says_of_memory_is_left_alone():
+  words, plain, kept, _, in_turn = prepared(MALLOC_TRIM_THRESHOLD_='131072')
+  assert in_turn
+  assert words == 'memory as MALLOC_TRIM_THRESHOLD_ has it'
+  assert kept['here'] > plain / 10
 
 
 def test_no_such_library_is_no_error(monkeypatch):
   from experiments import memory
 
   monkeypatch.setattr(memory.ctypes, 'CDLL', lambda name: object())
-  assert memory.prepare() is False
+  monkeypatch.setattr(memory.jax.config, 'update', lambda *_: None)
+  assert 'not glibc' in memory.prepare()

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -210,6 +211,10 @@ def test_a_run_goes_on_with_its_data_on_the_device(
     process = start(tmp_path, *flags)
     output, _ = process.communicate()
     assert process.returncode == 0, output
+  # Every line, though one dispatch makes all of its steps, one with the trace.
+  lines = re.findall(r'^step .*', output, re.MULTILINE)
+  assert len(lines) == 6
+  assert all('steps/s' in line and 'MFU' in line for line in lines)
   mine, theirs = writer.read(tmp_path), writer.read(undisturbed)
   assert len(mine) >= len(theirs)  # the first run's end was validated, too
   by_step = {(line['step'], 'train/loss' in line): line for line in mine}

@@ -132,6 +132,52 @@ def test_the_encoder_climbs_the_score_and_nothing_else_of_the_critics(
   )
 
 
+def test_the_critic_learns_from_draws_of_the_posterior(state, batch):
+  """Adam's first step by hand; the mean of a posterior is no draw of it."""
+  model = make_model()
+  settings = dataclasses.replace(CRITIC_ONLY, critic_steps=1)
+  params = at(state, 0).params
+  critic_key = jax.random.split(jax.random.fold_in(state.key, 0), 3)[1]
+  (key,) = jax.random.split(critic_key, 1)
+  petal_key, prior_key, posterior_key, key = jax.random.split(key, 4)
+  genres = jnp.asarray(batch['genres'])
+  condition = jnp.float32(genres)
+  posterior = model.encode(params, batch['phrases'])
+  noise = jax.random.normal(posterior_key, posterior.mean.shape)
+  z_fake = (posterior.mean + posterior.scale * noise) / model.unit
+  petals = priors.draw_components(petal_key, genres)
+  z_real = model.prior.sample(prior_key, petals) / model.unit
+  mix = jax.random.uniform(key, (BATCH, 1))
+  z_mixed = mix * z_real + (1 - mix) * z_fake
+
+  def loss(critic):
+    def score(z):
+      return model.critic.apply(critic, z, condition)
+
+    slopes = jax.grad(lambda z: score(z).sum())(z_mixed)
+    norms = jnp.sqrt(jnp.square(slopes).sum(-1))
+    penalty = jnp.square(norms - 1).mean()
+    estimate = score(z_real).mean() - score(z_fake).mean()
+    return settings.penalty_weight * penalty - estimate
+
+  grads = jax.grad(loss)(params['critic'])
+  step = training.make_train_step(model, settings)
+  after, metrics = step(at(state, 0), batch)
+  norm = optax.tree.norm(grads)
+  np.testing.assert_allclose(metrics['critic_gradient_norm'], norm, rtol=1e-4)
+  # From zeros, Adam's first step is one of the learning rate, along the sign.
+  jax.tree.map(
+    lambda a, b, g: np.testing.assert_allclose(
+      np.where(abs(g) > 1e-5, a - b, 0),
+      np.where(abs(g) > 1e-5, -settings.critic_learning_rate * np.sign(g), 0),
+      atol=1e-4,
+    ),
+    after.params['critic'],
+    params['critic'],
+    grads,
+  )
+
+
 def test_beta_weighs_the_score(state, batch, autoencoder_step):
   _, early = autoencoder_step(at(state, 0), batch)
   assert early['beta'] == 0

@@ -7,15 +7,16 @@ import pytest
 import tensorboardX
 import tqdm
 
-from experiments import writer
+from experiments import clock, profiling, writer
 
 H100 = 'NVIDIA H100 80GB HBM3'
 # At 8 steps a second, two fifths of what two H100s could do.
 WORK = writer.Work(256, 98_950_000_000_000, H100, 2)
 
 
-def open_writer(workdir, step, work=WORK):
-  return writer.Writer(workdir, step, 1_000, work)
+def open_writer(workdir, step, work=WORK, timer=None):
+  timer = timer or clock.Clock()
+  return writer.Writer(workdir, step, 1_000, work, timer)
 
 
 def test_writer_drops_what_comes_after_the_step_resumed_from(tmp_path):
@@ -45,10 +46,10 @@ def test_writer_drops_what_comes_after_the_step_resumed_from(tmp_path):
 
 
 @pytest.fixture
-def clock(monkeypatch):
-  """Seconds that pass only when told to: `clock.append(5)`."""
+def passed(monkeypatch):
+  """Seconds that pass only when told to: `passed.append(5)`."""
   passed = []
-  monkeypatch.setattr(writer.time, 'monotonic', lambda: 100.0 + sum(passed))
+  monkeypatch.setattr(clock.time, 'monotonic', lambda: 100.0 + sum(passed))
   return passed
 
 
@@ -65,18 +66,23 @@ def scalars(monkeypatch):
 
 
 def test_lines_tell_the_speed_since_the_last_one(
-  tmp_path, capsys, clock, scalars
+  tmp_path, capsys, passed, scalars
 ):
-  with open_writer(tmp_path, 0) as log:
-    clock.append(60)  # the first update, which compiles
-    log.restart(1)
-    clock.append(12.375)
+  timer = clock.Clock()
+  passed.append(3)  # until the writer is open
+  with open_writer(tmp_path, 0, timer=timer) as log, timer.spending('steps'):
+    with timer.spending('compile'):
+      passed.append(60)
+    passed.append(12.5)
     log.progress(100, 'loss 1.5')
-    clock.append(25)
+    passed.append(25)
     log.progress(200, 'loss 1.4')
-    clock.append(1000)  # validation
-    log.restart(200)
-    clock.append(12.5)
+    with timer.spending('validation'):
+      passed.append(1000)
+    passed.append(6.25)
+    with timer.spending('profile'):
+      passed.append(20)
+    passed.append(6.25)
     log.progress(300, 'loss 1.3')
   assert capsys.readouterr().out.splitlines() == [
     'step 100/1000  loss 1.5  8 steps/s  2,048 phrases/s  792 TFLOP/s  '
@@ -91,22 +97,51 @@ def test_lines_tell_the_speed_since_the_last_one(
   assert scalars['speed/tflops_per_second', 200] == 395.8
   assert scalars['speed/mfu', 200] == 0.2
   assert not (tmp_path / writer.METRICS).read_text()
+  assert timer.seconds() == {
+    'start': 3,
+    'compile': 60,
+    'steps': 50,
+    'validation': 1000,
+    'profile': 20,
+  }
 
 
-def test_a_line_with_nothing_measured_has_no_speed(
-  tmp_path, capsys, clock, scalars
+class Slow:
+  """An array that is there 5 seconds after it is waited for."""
+
+  def __init__(self, passed):
+    self._passed = passed
+
+  def block_until_ready(self):
+    self._passed.append(5)
+
+
+def test_what_devices_still_do_is_time_of_what_was_done_before(
+  tmp_path, passed, monkeypatch
 ):
-  with open_writer(tmp_path, 4) as log:
-    clock.append(60)
-    log.restart(5)
-    log.progress(5, 'loss 1.5')
-  assert capsys.readouterr().out == 'step 5/1000  loss 1.5\n'
-  assert not scalars
+  timer = clock.Clock()
+  monkeypatch.setattr(
+    profiling.jax.profiler, 'start_trace', lambda folder: passed.append(1)
+  )
+  monkeypatch.setattr(
+    profiling.jax.profiler, 'stop_trace', lambda: passed.append(10)
+  )
+  wanted = profiling.steps('3:3')
+  with profiling.Profiler(tmp_path, wanted, timer) as profiler:
+    with timer.spending('steps'):
+      for step in (2, 3, 4):
+        profiler.before(step, step, Slow(passed))
+        profiler.after(step, Slow(passed))
+  # The state before step 3 and the results of step 3 were waited for.
+  assert timer.seconds() == {'start': 0, 'steps': 10, 'profile': 11}
 
 
-def test_utilisation_of_a_device_nobody_knows(tmp_path, capsys, clock, scalars):
-  with open_writer(tmp_path, 0, WORK._replace(device_kind='cpu')) as log:
-    clock.append(50)
+def test_utilisation_of_a_device_nobody_knows(
+  tmp_path, capsys, passed, scalars
+):
+  timer, work = clock.Clock(), WORK._replace(device_kind='cpu')
+  with open_writer(tmp_path, 0, work, timer) as log, timer.spending('steps'):
+    passed.append(50)
     log.progress(20, 'loss 1.5')
   (line,) = capsys.readouterr().out.splitlines()
   assert (
@@ -117,7 +152,7 @@ def test_utilisation_of_a_device_nobody_knows(tmp_path, capsys, clock, scalars):
   assert ('speed/mfu', 20) not in scalars
 
 
-def test_a_terminal_is_shown_the_same(tmp_path, monkeypatch, clock, scalars):
+def test_a_terminal_is_shown_the_same(tmp_path, monkeypatch, passed, scalars):
   postfixes = []
   monkeypatch.setattr(writer.sys.stderr, 'isatty', lambda: True, raising=False)
   monkeypatch.setattr(
@@ -125,8 +160,9 @@ def test_a_terminal_is_shown_the_same(tmp_path, monkeypatch, clock, scalars):
     'set_postfix_str',
     lambda self, text, refresh: postfixes.append(text),
   )
-  with open_writer(tmp_path, 0) as log:
-    clock.append(12.5)
+  timer = clock.Clock()
+  with open_writer(tmp_path, 0, timer=timer) as log, timer.spending('steps'):
+    passed.append(12.5)
     log.progress(100, 'loss 1.5')
   (text,) = postfixes
   assert text.startswith('loss 1.5  8 steps/s  2,048 phrases/s  ')

@@ -1,0 +1,50 @@
+"""What the wall time of a run goes to."""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import jax
+
+STEPS = 'steps'
+
+
+class Clock:
+  """Counts each second since it was made as spent on one thing.
+
+  That is 'start' wherever nothing else is said.
+  """
+
+  def __init__(self):
+    self._seconds = Counter()
+    self._spent_on = 'start'
+    self._since = time.monotonic()
+
+  @contextlib.contextmanager
+  def spending(self, on: str, after=()) -> Iterator[None]:
+    """Counts what is done inside as spent on `on`.
+
+    Args:
+      on: STEPS, 'compile', 'validation', 'save' and the like.
+      after: arrays that have to be there first. Devices work on while the host
+        goes ahead: their time up to here is that of what was done before.
+    """
+    jax.block_until_ready(after)
+    before = self._change(on)
+    try:
+      yield
+    finally:
+      self._change(before)
+
+  def seconds(self) -> Counter[str]:
+    """Seconds spent on each thing so far; 0 on what is not there."""
+    self._change(self._spent_on)
+    return self._seconds.copy()
+
+  def _change(self, on: str) -> str:
+    """Goes over to another thing; returns the one before."""
+    now, before = time.monotonic(), self._spent_on
+    self._seconds[before] += now - self._since
+    self._spent_on, self._since = on, now
+    return before
