@@ -57,7 +57,7 @@ class LSTM(nn.Module):
       num_steps: needed only where `x` has no time axis.
 
     Raises:
-      ValueError: `num_steps` is missing, or not that of `x`.
+      ValueError: `num_steps` is missing, or not that of `x`, or 0.
     """
     if x.ndim == 3 and num_steps not in (None, len(x)):
       raise ValueError(
@@ -65,6 +65,9 @@ class LSTM(nn.Module):
       )
     if x.ndim == 2 and num_steps is None:
       raise ValueError('num_steps is missing, expected it where x has no time')
+    num_steps = len(x) if num_steps is None else num_steps
+    if num_steps < 1:
+      raise ValueError(f'num_steps is {num_steps}, expected at least 1')
     gates = 4 * self.width
     if self.num_rows is None:
       inputs = nn.initializers.lecun_normal(), (x.shape[-1], gates)
@@ -78,11 +81,7 @@ class LSTM(nn.Module):
     if carry is None:
       zeros = jnp.zeros((x.shape[-2], self.width))
       carry = (zeros, zeros)
-    layer = functools.partial(
-      _layer,
-      num_steps=len(x) if num_steps is None else num_steps,
-      compute=self.compute,
-    )
+    layer = functools.partial(_layer, num_steps=num_steps, compute=self.compute)
     if self.compute.remat:
       kept = jax.checkpoint_policies.save_only_these_names('hiddens', 'cells')
       layer = jax.checkpoint(layer, policy=kept)

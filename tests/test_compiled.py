@@ -28,6 +28,7 @@ HloModule jit_step
 %outer (q: (s32[], f32[4])) -> (s32[], f32[4]) {
   %q = (s32[], f32[4]{0}) parameter(0)
   %y = f32[4]{0} fusion(%q), kind=kLoop, calls=%fused
+  %k = f32[4]{0} call(%y), to_apply=%small
   %w = (s32[], f32[4]{0}) while(%q), condition=%c, body=%inner, \
 backend_config={"known_trip_count":{"n":"3"}}
   ROOT %c = (s32[], f32[4]{0}) copy(%w)
@@ -35,7 +36,7 @@ backend_config={"known_trip_count":{"n":"3"}}
 
 %small (q: f32[4]) -> f32[4] {
   %q = f32[4]{0} parameter(0)
-  ROOT %x = f32[4]{0} copy(%q)
+  ROOT %x = f32[4]{0} all-reduce(%q), to_apply=%add
 }
 
 %large (q: f32[4]) -> f32[4] {
@@ -61,13 +62,14 @@ true_computation=%large, false_computation=%small
 
 
 def test_launches_are_counted_as_often_as_their_loops_turn():
-  # A turn of the outer loop: its fusion, its copy, three times the inner's one.
-  # Then the larger branch of each conditional, and a call.
+  # A turn of the outer loop: its fusion, its call, its copy, three times the
+  # inner's one. Then of each conditional the larger branch, though the other
+  # has the collective; and a call.
   assert compiled.count(HLO) == {
-    'launches': 1 + 5 * (2 + 3 * 1) + 1 + 2 + 2 + 1,
-    'loops': [(3, 1), (5, 5)],
-    'collectives': 5 * 3 + 1,
-    'collectives_in_loops': 15,
+    'launches': 1 + 5 * (3 + 3 * 1) + 1 + 2 + 2 + 1,
+    'loops': [(3, 1), (5, 6)],
+    'collectives': 5 * (1 + 3) + 1 + 1 + 1 + 1,
+    'collectives_in_loops': 20,
   }
 
 

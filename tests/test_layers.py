@@ -37,7 +37,14 @@ def test_copies_differ():
 
 
 @pytest.mark.parametrize(
-  ('shape', 'num_steps'), [((8, 2, 3), 5), ((8, 2, 3), 12), ((2, 3), None)]
+  ('shape', 'num_steps'),
+  [
+    ((8, 2, 3), 5),
+    ((8, 2, 3), 12),
+    ((2, 3), None),
+    ((2, 3), 0),
+    ((0, 2, 3), None),
+  ],
 )
 def test_a_wrong_number_of_steps_is_refused(shape, num_steps):
   layer = layers.LSTM(4, compute=Compute(in_place=True))

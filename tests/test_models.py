@@ -171,3 +171,15 @@ def test_critic_by_hand(activation):
   expected = (x @ dense['Dense_2']['kernel'] + dense['Dense_2']['bias'])[:, 0]
   actual = critic.apply(params, z, condition)
   np.testing.assert_allclose(actual, expected, rtol=1e-5)
+
+
+def test_no_logits_are_kept_for_the_gradient(params, tokens, capsys):
+  z = jnp.zeros((BATCH, LATENT))
+
+  def nats(decoder):
+    return make_model().compare({'decoder': decoder}, z, tokens)[0].sum()
+
+  jax.ad_checkpoint.print_saved_residuals(nats, params['decoder'])
+  kept = capsys.readouterr().out
+  assert f'f32[{NUM_STEPS},{BATCH},{WIDTH}]' in kept
+  assert f'{NUM_STEPS},{BATCH},{NUM_TOKENS}]' not in kept

@@ -34,3 +34,23 @@ def test_rows_are_added_as_a_one_hot_product():
   weights = rng.normal(size=(3, 4)).astype(np.float32)
   slope = jax.grad(lambda t: (gather(t) * weights).sum())(table)
   np.testing.assert_allclose(slope, ones.T @ weights, rtol=1e-5)
+
+
+def test_gradients_multiply_what_is_rounded():
+  """Also where the product's result is float32, and so its gradient."""
+  rng = np.random.default_rng(0)
+  x = jnp.asarray(rng.normal(size=(5, 3)), jnp.bfloat16)
+  kernel, weights = (
+    rng.normal(size=shape).astype(np.float32) for shape in ((3, 4), (5, 4))
+  )
+
+  def loss(x, kernel):
+    return (products.product(x, kernel, 'float32') * weights).sum()
+
+  x_slope, kernel_slope = jax.grad(loss, (0, 1))(x, kernel)
+  x, kernel, weights = (
+    np.float32(jnp.bfloat16(y)) for y in (x, kernel, weights)
+  )
+  np.testing.assert_allclose(kernel_slope, x.T @ weights, rtol=1e-5)
+  # Itself rounded, as x is.
+  np.testing.assert_array_equal(x_slope, jnp.bfloat16(weights @ kernel.T))

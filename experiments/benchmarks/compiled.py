@@ -161,8 +161,8 @@ def count(hlo: str) -> dict:
         collectives += turns * collectives_in_a_turn
         inside += turns * collectives_in_a_turn
       elif opcode in ('call', 'conditional'):
-        # Of a conditional's branches, the one that costs most.
-        found = max(map(visit, _branches(line)))
+        # Of a conditional's branches, the most that any one costs.
+        found = map(max, zip(*map(visit, _branches(line))))
         launches, collectives, inside = (
           a + b for a, b in zip((launches, collectives, inside), found)
         )

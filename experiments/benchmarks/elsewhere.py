@@ -1,13 +1,15 @@
 """A function in a process of its own, called from here."""
 
 import multiprocessing
+import pickle
 from collections.abc import Callable
 
 
 class Elsewhere:
   """Calls a function that lives in a new process, and waits for its answer.
 
-  The process ends with this object. An exception there is raised here.
+  The process ends with this object. An exception there is raised here, as a
+  RuntimeError that names it where it does not survive the way.
 
   Attributes:
     about: what was returned beside the function.
@@ -34,13 +36,14 @@ class Elsewhere:
     Raises:
       ChildProcessError: its process has ended.
     """
-    self._pipe.send(args)
-    return self._answer()
+    return self._answer(args)
 
-  def _answer(self):
+  def _answer(self, *calls):
     try:
+      for args in calls:
+        self._pipe.send(args)
       result, error = self._pipe.recv()
-    except EOFError:
+    except (EOFError, ConnectionError):
       self._process.join()
       raise ChildProcessError(
         f'a process ended with exit code {self._process.exitcode}, expected '
@@ -56,7 +59,7 @@ def _serve(pipe, make, args):
   try:
     about, function = make(*args)
   except Exception as error:
-    pipe.send((None, error))
+    pipe.send((None, _portable(error)))
     return
   pipe.send((about, None))
   while True:
@@ -67,5 +70,14 @@ def _serve(pipe, make, args):
     try:
       answer = function(*args), None
     except Exception as error:
-      answer = None, error
+      answer = None, _portable(error)
     pipe.send(answer)
+
+
+def _portable(error):
+  """Returns the exception, or what can be sent in its place."""
+  try:
+    pickle.loads(pickle.dumps(error))
+  except Exception:
+    return RuntimeError(f'{type(error).__name__}: {error}')
+  return error
