@@ -8,6 +8,7 @@ import pytest
 from jax.experimental import rnn
 
 from experiments.benchmarks import in_cudnn, peers, side_by_side, step_time
+from experiments.benchmarks.failures import Failures
 from musae_jax.compute import Compute, for_platform
 
 UPDATES = 3
@@ -71,10 +72,16 @@ def test_variants_change_one_field_each():
 
 
 class Here:
-  """As `Elsewhere`, in this process."""
+  """As `Elsewhere`, in this process; counts those that are open."""
+
+  num_open = 0
 
   def __init__(self, make, *args):
     self.about, self._function = make(*args)
+    Here.num_open += 1
+
+  def close(self):
+    Here.num_open -= 1
 
   def __call__(self, *args):
     return self._function(*args)
@@ -92,26 +99,85 @@ def lstm_without_gpu(monkeypatch):
     )
 
   monkeypatch.setattr(peers, 'Elsewhere', Here)
-  monkeypatch.setattr(peers, '_need_gpu', lambda: None)
+  monkeypatch.setitem(peers.KINDS, 'cudnn', peers.Kind(peers.cudnn))
   model = in_cudnn.model
   monkeypatch.setattr(in_cudnn, 'model', lambda ours: model(ours, reference))
 
 
 def test_peers_say_the_same(capsys, lstm_without_gpu):
   pytest.importorskip('torch')
-  argv = [*TINY, '--only=torch,cudnn,ours-float32']
-  result = printed(peers.main, argv, capsys)
-  assert list(result['steps']) == ['ours', 'torch', 'cudnn']
-  assert list(result['left_out']) == ['ours-float32']
-  assert_same_losses(result['steps'])
+  names = 'flax,torch,cudnn,ours-float32,torch-float16,flax'
+  result = printed(peers.main, [*TINY, f'--only={names}'], capsys)
+  (steps,) = result['runs']
+  assert list(steps) == ['ours', 'flax', 'torch', 'cudnn']
+  assert result['left_out'] == {
+    'ours-float32': 'ours is float32 anyway',
+    'torch-float16': 'of use on a GPU only',
+  }
+  assert_same_losses(steps)
+  assert Here.num_open == 0
 
 
 def test_keras_says_the_same(capsys):
   pytest.importorskip('tensorflow')
   pytest.importorskip('keras')
-  result = printed(peers.main, [*TINY, '--only=keras'], capsys)
-  assert list(result['steps']) == ['ours', 'keras']
-  assert_same_losses(result['steps'])
+  result = printed(peers.main, [*TINY, '--only=keras-prepared'], capsys)
+  (steps,) = result['runs']
+  assert list(steps) == ['ours', 'keras-prepared']
+  assert_same_losses(steps)
+
+
+class Fake:
+  """As `Elsewhere`, of peers that only say what they are told to."""
+
+  def __init__(self, make, name, *args):
+    Here.num_open += 1
+    self.about, self._name = {'version': '1', 'memory': 'plenty'}, name
+    if name == 'torch':
+      self.close()
+      raise RuntimeError('CUDA out of memory. Tried to allocate 20 MiB')
+
+  def __call__(self, i):
+    if self._name == 'flax' and i == UPDATES:
+      raise ChildProcessError('a process ended with exit code -9')
+    return metrics(i)
+
+  def close(self):
+    Here.num_open -= 1
+
+
+@pytest.mark.parametrize('on_gpu', [False, True])
+def test_others_outlive_a_peer_that_fails(capsys, monkeypatch, on_gpu):
+  """On a GPU each is alone with ours, and those before it have ended."""
+
+  class Alone(Fake):
+    def __init__(self, *args):
+      super().__init__(*args)
+      assert not on_gpu or Here.num_open <= 2
+
+  monkeypatch.setattr(peers, 'Elsewhere', Alone)
+  monkeypatch.setattr(peers, '_on_gpu', lambda: on_gpu)
+  monkeypatch.setattr(peers, 'check_installed', lambda names: None)
+  argv = [flag for flag in TINY if flag != '--json']
+  assert peers.main([*argv, '--only=flax,torch,keras']) == 1
+  out, err = capsys.readouterr()
+  assert Here.num_open == 0
+  rows = [line.split(' | ')[0] for line in out.splitlines() if '| 1 |' in line]
+  assert rows == ['| ours'] * (3 if on_gpu else 1) + ['| keras']
+  why = 'ChildProcessError: a process ended with exit code -9'
+  failed = {'torch': 'out of memory', 'flax': why}
+  for name, reason in failed.items():
+    assert f'{name} ({reason})' in out
+    assert f'error: {name}: {reason}\n' in err
+
+
+def test_without_ours_there_is_nothing_to_say(capsys, monkeypatch):
+  def fail(*_):
+    raise MemoryError
+
+  monkeypatch.setattr(step_time, 'JaxStep', fail)
+  assert step_time.main(TINY) == 1
+  assert capsys.readouterr() == ('', 'error: ours: out of memory\n')
 
 
 def test_a_missing_package_is_met_with_one_line(capsys, monkeypatch):
@@ -134,9 +200,9 @@ def test_no_time_is_quoted_for_other_losses(wrong):
     'ours': lambda i: metrics(1.0),
     'theirs': lambda i: metrics(wrong if i == 2 else 1.00004),
   }
-  side_by_side.first_updates(updates, 2, 'ours')
+  side_by_side.first_updates(updates, 2, 'ours', Failures())
   with pytest.raises(side_by_side.Disagreement, match='theirs: loss of upd'):
-    side_by_side.first_updates(updates, 3, 'ours')
+    side_by_side.first_updates(updates, 3, 'ours', Failures())
 
 
 def test_a_disagreement_is_met_with_one_line(capsys, monkeypatch):
@@ -151,11 +217,14 @@ def test_a_disagreement_is_met_with_one_line(capsys, monkeypatch):
   assert captured.err == 'error: flax cells: loss of update 1 is 2\n'
 
 
-def test_they_take_turns_in_either_order():
+def test_they_take_turns_and_another_begins_each_time():
   calls = []
   updates = {
-    name: lambda i, name=name: calls.append((name, i)) for name in 'ab'
+    name: lambda i, name=name: calls.append((name, i)) for name in 'abc'
   }
-  times = side_by_side.in_turns(updates, first=3, repeats=2)
-  assert calls == [('b', 3), ('a', 3), ('a', 4), ('b', 4)]
-  assert set(times) == {'a', 'b'}
+  times = side_by_side.in_turns(updates, 3, 4, Failures())
+  rounds = [
+    ''.join(name for name, number in calls if number == i) for i in range(3, 7)
+  ]
+  assert rounds == ['cba', 'bca', 'bac', 'abc']
+  assert set(times) == {'a', 'b', 'c'}

@@ -8,8 +8,9 @@ from collections.abc import Callable
 class Elsewhere:
   """Calls a function that lives in a new process, and waits for its answer.
 
-  The process ends with this object. An exception there is raised here, as a
-  RuntimeError that names it where it does not survive the way.
+  The process ends when it is closed, or with this object. An exception there
+  is raised here, as a RuntimeError that names it where it does not survive the
+  way.
 
   Attributes:
     about: what was returned beside the function.
@@ -28,7 +29,16 @@ class Elsewhere:
     )
     self._process.start()
     pipe.close()
-    self.about = self._answer()
+    try:
+      self.about = self._answer()
+    except Exception:
+      self.close()
+      raise
+
+  def close(self) -> None:
+    """Ends the process, and with it all that it holds."""
+    self._pipe.close()
+    self._process.join()
 
   def __call__(self, *args):
     """Returns what the function returns there.

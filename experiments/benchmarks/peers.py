@@ -1,4 +1,4 @@
-"""How fast the training step is, beside PyTorch, Keras and cuDNN.
+"""How fast the training step is, beside flax's cells, PyTorch, Keras, cuDNN.
 
     pip install -c constraints.txt -e '.[peers]'
     python -m experiments.benchmarks.peers --config=gaussian2 \
@@ -9,16 +9,22 @@ library: the same weights to begin with, and the draws that ours makes from its
 key, which the peer need not make. All must print the same losses before any is
 timed; then they take turns, each in a process of its own, as it would be alone:
 in one, the idle threads of one library are in the way of another's, and what
-training tells glibc (experiments/memory.py) would help all. `torch-prepared` is
-PyTorch with that help, `ours-plain` is ours without. Each has as many CPU
-threads as the process may use (`taskset` sets that). On a GPU cuDNN joins in,
-through PyTorch and through `jax.experimental.rnn`.
+training tells glibc (experiments/memory.py) would help all. Those with
+`-prepared` have that help, `ours-plain` is ours without it. Each has as many
+CPU threads as the process may use (`taskset` sets that). PyTorch runs eagerly,
+Keras as a `tf.function`, both as users of theirs do by default.
+
+On a GPU cuDNN joins in, through PyTorch and through `jax.experimental.rnn`.
+There ours takes turns with one peer after the other, for not all would fit.
 """
 
+import contextlib
+import functools
 import importlib.util
 import json
 import os
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 # Before JAX starts: on a GPU it leaves the others memory.
@@ -28,8 +34,9 @@ import jax
 import numpy as np
 
 from experiments import build, config_flag, memory
-from experiments.benchmarks import handover, in_cudnn, side_by_side
+from experiments.benchmarks import handover, in_cudnn, naive, side_by_side
 from experiments.benchmarks.elsewhere import Elsewhere
+from experiments.benchmarks.failures import Failed, Failures
 from experiments.benchmarks.side_by_side import (
   METRICS,
   Disagreement,
@@ -89,12 +96,6 @@ def ours(given: Given) -> Peer:
   return _jax(given.problem.model, given.problem.state, given)
 
 
-def ours_plain(given: Given) -> Peer:
-  """The same, its memory as glibc has it by itself."""
-  _need_cpu()
-  return ours(given)
-
-
 def ours_float32(given: Given) -> Peer:
   """Ours, computed in the precision of the peers."""
   compute = given.problem.model.decoder.compute
@@ -104,9 +105,15 @@ def ours_float32(given: Given) -> Peer:
   return _jax(model, given.problem.state, given)
 
 
+def flax(given: Given) -> Peer:
+  """Flax's own cells."""
+  problem = given.problem
+  state = naive.state(problem.state, problem.settings)
+  return _jax(naive.model(problem.model), state, given)
+
+
 def cudnn(given: Given) -> Peer:
   """`jax.experimental.rnn`."""
-  _need_gpu()
   problem = given.problem
   state = in_cudnn.state(problem.state, problem.settings)
   return _jax(in_cudnn.model(problem.model), state, given)
@@ -123,15 +130,8 @@ def torch(given: Given) -> Peer:
   return _torch(given, half=False)
 
 
-def torch_prepared(given: Given) -> Peer:
-  """The same, its memory prepared as our training's is."""
-  _need_cpu()
-  return _torch(given, half=False)
-
-
 def torch_float16(given: Given) -> Peer:
   """The same under autocast, which gives cuDNN's LSTM float16 only."""
-  _need_gpu()
   return _torch(given, half=True)
 
 
@@ -185,28 +185,37 @@ def _on_gpu() -> bool:
   return jax.default_backend() == 'gpu'
 
 
-def _need_cpu():
-  if _on_gpu():
-    raise LeftOut('of use on a CPU only')
+class Kind(NamedTuple):
+  """How a row of the table comes about.
+
+  Attributes:
+    make: of what it is `Given`.
+    packages: that it imports.
+    prepared: whether its memory is set up as training's is.
+    only_on: 'cpu' or 'gpu'; None: either.
+  """
+
+  make: Callable[[Given], Peer]
+  packages: tuple[str, ...] = ()
+  prepared: bool = False
+  only_on: str | None = None
 
 
-def _need_gpu():
-  if not _on_gpu():
-    raise LeftOut('no GPU here')
-
-
-# Set up as training sets itself up.
-PREPARED = frozenset({OURS, 'ours-float32', 'torch-prepared'})
-# Each with the packages that it imports.
-PEERS = {
-  'ours-plain': (ours_plain, ()),
-  'ours-float32': (ours_float32, ()),
-  'torch': (torch, ('torch',)),
-  'torch-prepared': (torch_prepared, ('torch',)),
-  'torch-float16': (torch_float16, ('torch',)),
-  'keras': (keras, ('keras', 'tensorflow')),
-  'cudnn': (cudnn, ()),
+_TF = 'keras', 'tensorflow'
+KINDS = {
+  OURS: Kind(ours, prepared=True),
+  'ours-plain': Kind(ours, only_on='cpu'),
+  'ours-float32': Kind(ours_float32, prepared=True),
+  'flax': Kind(flax),
+  'flax-prepared': Kind(flax, prepared=True, only_on='cpu'),
+  'torch': Kind(torch, ('torch',)),
+  'torch-prepared': Kind(torch, ('torch',), prepared=True, only_on='cpu'),
+  'torch-float16': Kind(torch_float16, ('torch',), only_on='gpu'),
+  'keras': Kind(keras, _TF),
+  'keras-prepared': Kind(keras, _TF, prepared=True, only_on='cpu'),
+  'cudnn': Kind(cudnn, only_on='gpu'),
 }
+PEERS = tuple(name for name in KINDS if name != OURS)
 
 
 def check_installed(names: list[str]) -> None:
@@ -216,9 +225,9 @@ def check_installed(names: list[str]) -> None:
     MissingPackage: one is not.
   """
   for name in names:
-    for package in PEERS[name][1]:
+    for package in KINDS[name].packages:
       if importlib.util.find_spec(package) is None:
-        others = ','.join(x for x in names if package not in PEERS[x][1])
+        others = ','.join(x for x in names if package not in KINDS[x].packages)
         raise MissingPackage(
           f"{package} is not installed: pip install -e '.[peers]', or leave "
           f'it out: --only={others}'
@@ -227,17 +236,17 @@ def check_installed(names: list[str]) -> None:
 
 def make(
   name: str, config: build.Config, timesteps: int | None, num_updates: int
-) -> Peer:
-  """Ours or a peer, from nothing but what a config says.
+) -> tuple[dict[str, str], side_by_side.Update]:
+  """What ours or a peer is, and its update, from what a config says.
 
   Raises:
     LeftOut: it cannot run here.
   """
-  if name in PREPARED:
-    memory.prepare()
+  kind = KINDS[name]
+  words = memory.prepare() if kind.prepared else 'memory as it comes'
   problem = side_by_side.problem(config, timesteps)
-  function = ours if name == OURS else PEERS[name][0]
-  return function(Given(problem, num_updates))
+  version, update = kind.make(Given(problem, num_updates))
+  return {'version': version, 'memory': words}, update
 
 
 def measure(
@@ -246,7 +255,7 @@ def measure(
   names: list[str],
   num_updates: int,
   repeats: int,
-) -> dict:
+) -> tuple[dict, Failures]:
   """What ours and each peer say and take, and why some were left out.
 
   Args:
@@ -256,40 +265,64 @@ def measure(
     num_updates: first updates, whose losses must agree.
     repeats: rounds that are timed.
 
+  Returns:
+    'runs', each the rows of those that took turns, 'left_out', the reasons;
+    and what failed.
+
   Raises:
     Disagreement: two of them do not print the same losses.
   """
-  updates, left_out = {}, {}
-  for name in (OURS, *names):
-    try:
-      updates[name] = Elsewhere(make, name, config, timesteps, num_updates)
-    except LeftOut as reason:
-      left_out[name] = str(reason)
-  metrics = side_by_side.first_updates(updates, num_updates, OURS)
-  times = side_by_side.in_turns(updates, num_updates, repeats)
-  steps = {
-    name: {
-      'version': update.about,
-      'metrics': metrics[name],
-      'milliseconds': times[name],
-      'ratio': times[name]['median'] / times[OURS]['median'],
-    }
-    for name, update in updates.items()
+  left_out = {
+    name: f'of use on a {KINDS[name].only_on.upper()} only'
+    for name in names
+    if KINDS[name].only_on not in (None, jax.default_backend())
   }
-  return {'steps': steps, 'left_out': left_out}
+  names = [name for name in names if name not in left_out]
+  groups = [[name] for name in names] if _on_gpu() else [names]
+  runs, failures = [], Failures()
+  for group in groups:
+    try:
+      rows, failed = _take_turns(config, timesteps, group, num_updates, repeats)
+    except Failed as error:
+      failures[f'{OURS}, beside {", ".join(group)}'] = error
+    else:
+      runs.append(rows)
+      failures.update(failed)
+  for name, error in list(failures.items()):
+    if isinstance(error, LeftOut):
+      left_out[name] = str(failures.pop(name))
+  return {'runs': runs, 'left_out': left_out}, failures
+
+
+def _take_turns(config, timesteps, names, num_updates, repeats):
+  """The rows of ours and of the peers that do not fail, and the failures."""
+  with contextlib.ExitStack() as stack:
+
+    def start(name):
+      found = Elsewhere(make, name, config, timesteps, num_updates)
+      return stack.enter_context(contextlib.closing(found))
+
+    updates, rows, failures = side_by_side.compare(
+      {name: functools.partial(start, name) for name in (OURS, *names)},
+      num_updates,
+      repeats,
+      OURS,
+    )
+    return {name: updates[name].about | rows[name] for name in rows}, failures
 
 
 def table(result: dict) -> str:
   """The result of `measure` as Markdown."""
   places = side_by_side.digits()
-  count = len(result['steps'][OURS]['metrics'])
+  rows = [row for run in result['runs'] for row in run.items()]
+  count = max(len(row['metrics']) for _, row in rows)
   heads = ' | '.join(f'loss {i + 1}' for i in range(count))
   lines = [
     f'| step | version | {heads} | median, ms | quartiles, ms '
     '| ratio to ours |',
     '|---|---|' + '---:|' * (count + 3),
   ]
-  for name, row in result['steps'].items():
+  for name, row in rows:
     losses = ' | '.join(f'{x["loss"]:.{places}f}' for x in row['metrics'])
     ms = row['milliseconds']
     lines.append(
@@ -312,29 +345,30 @@ def main(argv: list[str] | None = None) -> int:
   )
   try:
     args = parser.parse(argv)
-    names = args.only.split(',') if args.only else []
+    names = list(dict.fromkeys(filter(None, args.only.split(','))))
     for name in names:
       if name not in PEERS:
         parser.error(f'--only: {name!r} is none of {", ".join(PEERS)}')
     check_installed(names)
     config = args.config.to_dict()
     problem = side_by_side.problem(config, args.timesteps)
-    about = side_by_side.about(problem)
-    del problem  # of which each process has its own
-    result = measure(config, args.timesteps, names, args.updates, args.repeats)
-  except (
-    ChildProcessError,
-    config_flag.ConfigError,
-    Disagreement,
-    MissingPackage,
-  ) as error:
+    result, failures = measure(
+      config, args.timesteps, names, args.updates, args.repeats
+    )
+  except (config_flag.ConfigError, Disagreement, MissingPackage) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
+  if not result['runs']:
+    return failures.report()
+  words = result['runs'][0][OURS]['memory']
+  about = side_by_side.about(problem, words)
   if args.json:
-    print(json.dumps({**about, 'repeats': args.repeats, **result}, indent=1))
+    result |= {'repeats': args.repeats, 'failed': failures.reasons()}
+    print(json.dumps(about | result, indent=1))
   else:
-    print(table(result), side_by_side.describe(about, args.repeats), sep='\n\n')
-  return 0
+    caption = side_by_side.describe(about, args.repeats)
+    print(table(result), caption, *failures.note(), sep='\n\n')
+  return failures.report()
 
 
 if __name__ == '__main__':

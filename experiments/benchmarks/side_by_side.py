@@ -6,16 +6,19 @@ does meets them alike.
 """
 
 import dataclasses
+import functools
 import math
 import os
 import time
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from experiments import build, config_flag
+from experiments.benchmarks.failures import Failures
 from musae_jax import arguments, models, training
 from musae_jax.pianoroll import NUM_TOKENS, TRACKS
 
@@ -90,13 +93,19 @@ def problem(config: build.Config, timesteps: int | None = None) -> Problem:
   )
 
 
-def about(problem: Problem) -> dict:
-  """What was compared and where, as JSON."""
+def about(problem: Problem, memory: str) -> dict:
+  """What was compared and where, as JSON.
+
+  Args:
+    problem: what.
+    memory: how it was set up.
+  """
   batch_size, timesteps, _ = problem.batch['phrases'].shape
   encoder, decoder = problem.model.encoder, problem.model.decoder
   return {
     'device': jax.devices()[0].device_kind,
     'threads': num_threads(),
+    'memory': memory,
     'jax': jax.__version__,
     'batch_size': batch_size,
     'timesteps': timesteps,
@@ -120,7 +129,7 @@ def describe(about: dict, repeats: int) -> str:
   )
   return (
     f'{sizes}; jax {about["jax"]} on {about["device"]}, {about["threads"]} '
-    f'CPU threads; {repeats} rounds'
+    f'CPU threads; {about["memory"]}; {repeats} rounds'
   )
 
 
@@ -170,18 +179,76 @@ def digits() -> int:
   return 4 if jax.default_backend() == 'cpu' else 2
 
 
+class Comparison(NamedTuple):
+  """What came of a comparison, by implementation.
+
+  Attributes:
+    updates: those that did not fail.
+    rows: of these, 'metrics' of the first updates, 'milliseconds' of an update
+      (median and quartiles), and 'ratio' of its median to the reference's.
+    failures: the others.
+  """
+
+  updates: dict[str, Update]
+  rows: dict[str, dict]
+  failures: Failures
+
+
+def compare(
+  makers: Mapping[str, Callable[[], Update]],
+  count: int,
+  repeats: int,
+  reference: str,
+) -> Comparison:
+  """Makes all, compares the losses of their first updates, and times them.
+
+  Args:
+    makers: of each implementation.
+    count: of first updates.
+    repeats: rounds that are timed.
+    reference: the one to agree with, and to relate times to.
+
+  Raises:
+    Disagreement: one has other losses than the reference.
+    Failed: it is the reference that fails.
+  """
+  failures = Failures()
+  updates = failures.outlive(makers)
+  metrics = first_updates(updates, count, reference, failures)
+  times = in_turns(updates, count, repeats, failures)
+  failures.check(reference)
+  rows = {
+    name: {
+      'metrics': metrics[name],
+      'milliseconds': times[name],
+      'ratio': times[name]['median'] / times[reference]['median'],
+    }
+    for name in times
+  }
+  return Comparison(updates, rows, failures)
+
+
 def first_updates(
-  updates: Mapping[str, Update], count: int, reference: str
+  updates: Mapping[str, Update],
+  count: int,
+  reference: str,
+  failures: Failures,
 ) -> dict[str, list[dict[str, float]]]:
-  """The metrics of the first `count` updates.
+  """The metrics of the first `count` updates of those that do not fail.
 
   Raises:
     Disagreement: they differ from the reference's by more than half a unit of
       the last printed digit.
+    Failed: the reference fails.
   """
-  metrics = {
-    name: [update(i) for i in range(count)] for name, update in updates.items()
-  }
+
+  def first(update):
+    return [update(i) for i in range(count)]
+
+  metrics = failures.outlive(
+    {name: functools.partial(first, update) for name, update in updates.items()}
+  )
+  failures.check(reference)
   for name, found in metrics.items():
     for i, rows in enumerate(zip(found, metrics[reference])):
       for metric in METRICS:
@@ -196,28 +263,40 @@ def first_updates(
 
 
 def in_turns(
-  updates: Mapping[str, Update], first: int, repeats: int
+  updates: Mapping[str, Update], first: int, repeats: int, failures: Failures
 ) -> dict[str, dict[str, float]]:
   """Milliseconds of an update: median and quartiles over the rounds.
 
   Args:
     updates: what to time, warm already.
     first: number of the first update.
-    repeats: number of rounds, in each of which every one updates once; every
-      other round in the opposite order.
+    repeats: number of rounds, in each of which every one updates once; another
+      one begins each time, and every other round goes backwards.
+    failures: which are left out, and to which those are added that fail now.
   """
-  seconds = {name: [] for name in updates}
+
+  def seconds(update, i):
+    start = time.perf_counter()
+    update(i)
+    return time.perf_counter() - start
+
+  names, rounds = list(updates), []
   for i in range(first, first + repeats):
-    for name in list(updates)[:: (-1) ** i]:
-      start = time.perf_counter()
-      updates[name](i)
-      seconds[name].append(time.perf_counter() - start)
+    start = i % len(names)
+    order = (names[start:] + names[:start])[:: (-1) ** i]
+    rounds.append(
+      failures.outlive(
+        {name: functools.partial(seconds, updates[name], i) for name in order}
+      )
+    )
   quartiles = {
-    name: 1e3 * np.quantile(times, [0.5, 0.25, 0.75])
-    for name, times in seconds.items()
+    name: 1e3
+    * np.quantile([found[name] for found in rounds], [0.5, 0.25, 0.75])
+    for name in names
+    if name not in failures
   }
-  names = 'median', 'lower', 'upper'
+  kinds = 'median', 'lower', 'upper'
   return {
-    name: dict(zip(names, map(float, found)))
+    name: dict(zip(kinds, map(float, found)))
     for name, found in quartiles.items()
   }

@@ -11,6 +11,7 @@ training's is. Needs no data set. Memory is that of the compiled program, not of
 the process.
 """
 
+import functools
 import json
 import sys
 
@@ -18,6 +19,7 @@ import jax
 
 from experiments import config_flag, memory
 from experiments.benchmarks import naive, side_by_side
+from experiments.benchmarks.failures import Failed, Failures
 from experiments.benchmarks.side_by_side import Disagreement, JaxStep, Problem
 from musae_jax.compute import Compute
 
@@ -50,15 +52,18 @@ def variants(compute: Compute, platform: str) -> dict[str, Compute]:
   return {OURS: compute, **changed}
 
 
-def measure(problem: Problem, num_updates: int, repeats: int) -> dict:
-  """What each implementation says, needs and takes.
+def measure(
+  problem: Problem, num_updates: int, repeats: int
+) -> tuple[dict, Failures]:
+  """What each implementation says, needs and takes; and which failed.
 
   Raises:
     Disagreement: two of them do not print the same losses.
+    Failed: ours fails.
   """
   settings, state, batch = problem.settings, problem.state, problem.batch
-  steps = {
-    'flax cells': JaxStep(
+  makers = {
+    'flax cells': lambda: JaxStep(
       naive.model(problem.model), settings, naive.state(state, settings), batch
     )
   }
@@ -67,19 +72,19 @@ def measure(problem: Problem, num_updates: int, repeats: int) -> dict:
     problem.model.decoder.compute, platform
   ).items():
     model = problem.model.with_compute(compute)
-    steps[name] = JaxStep(model, settings, state, batch)
-  metrics = side_by_side.first_updates(steps, num_updates, OURS)
-  times = side_by_side.in_turns(steps, num_updates, repeats)
-  return {
+    makers[name] = functools.partial(JaxStep, model, settings, state, batch)
+  updates, rows, failures = side_by_side.compare(
+    makers, num_updates, repeats, OURS
+  )
+  steps = {
     name: {
-      'metrics': metrics[name],
-      'compile_seconds': step.compile_seconds,
-      'bytes': step.memory,
-      'milliseconds': times[name],
-      'ratio': times[name]['median'] / times[OURS]['median'],
+      **row,
+      'compile_seconds': updates[name].compile_seconds,
+      'bytes': updates[name].memory,
     }
-    for name, step in steps.items()
+    for name, row in rows.items()
   }
+  return steps, failures
 
 
 def table(steps: dict) -> str:
@@ -108,20 +113,21 @@ def main(argv: list[str] | None = None) -> int:
   parser = side_by_side.parser(__doc__)
   try:
     args = parser.parse(argv)
-    memory.prepare()
+    words = memory.prepare()
     problem = side_by_side.problem(args.config, args.timesteps)
-    steps = measure(problem, args.updates, args.repeats)
-  except (config_flag.ConfigError, Disagreement) as error:
+    steps, failures = measure(problem, args.updates, args.repeats)
+  except (config_flag.ConfigError, Disagreement, Failed) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
-  about = side_by_side.about(problem)
+  about = side_by_side.about(problem, words)
   if args.json:
-    print(
-      json.dumps({**about, 'repeats': args.repeats, 'steps': steps}, indent=1)
-    )
+    result = {'repeats': args.repeats, 'steps': steps}
+    failed = {'failed': failures.reasons()}
+    print(json.dumps(about | result | failed, indent=1))
   else:
-    print(table(steps), side_by_side.describe(about, args.repeats), sep='\n\n')
-  return 0
+    caption = side_by_side.describe(about, args.repeats)
+    print(table(steps), caption, *failures.note(), sep='\n\n')
+  return failures.report()
 
 
 if __name__ == '__main__':
