@@ -2,7 +2,8 @@
 #                  pictures and .mid files, in runs/quickstart
 # make test:       from nothing to a green test suite
 # make benchmarks: every table on speed of docs/results.md, in runs/benchmarks;
-#                  on a machine with an NVIDIA GPU: make benchmarks GPU=1
+#                  on a machine with an NVIDIA GPU of 80 GB, at full size:
+#                  make benchmarks GPU=1 BENCH_DATA=a prepared data set
 # make guard:      what the step costs an H100, compiled without one, is guarded
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,13 +16,14 @@ BENCH = runs/benchmarks
 BENCH_DATA ?= $(DATA)
 CONFIGS ?= $(if $(GPU),gaussian2 flower16,gaussian2)
 SIZES ?= $(if $(GPU),,--config.model.width=256 --config.train.batch_size=64)
-# Peers that run beside ours: all at once, or on a GPU, whose memory they would
-# not all fit in, one after the other.
-PEERS ?= $(if $(GPU),ours-float32 torch torch-float16 cudnn keras,ours-plain$(comma)torch$(comma)torch-prepared$(comma)keras)
+TABLES = $(foreach config,$(CONFIGS),$(BENCH)/step_time-$(config).md \
+  $(BENCH)/peers-$(config).md) $(BENCH)/scaling.md $(BENCH)/input_pipeline.md \
+  $(BENCH)/compiled.md
+TIMED = $(VENV)-peers/bin/python -m experiments.benchmarks
 # Songs of the validation split, which training never sees.
 SONGS = funk-00144 jazz-00252 metal-00297
 
-.PHONY: quickstart test benchmarks guard lint clean
+.PHONY: quickstart test benchmarks again guard lint clean
 
 quickstart: $(VENV)/.installed $(DATA)/midi/labels.csv
 	$(PY) -m tfds_lakh.build --config=2bar --manual_dir=$(DATA)/midi --data_dir=$(DATA)
@@ -47,29 +49,33 @@ guard:
 	$(VENV)-aot/bin/python -m pip install --quiet -c constraints.txt -e '.[aot]' pytest
 	$(VENV)-aot/bin/python -m pytest tests/test_compiled.py
 
-benchmarks: SHELL = bash
-benchmarks: .SHELLFLAGS = -o pipefail -ec
+# Table by table, for nothing else may run meanwhile; what fails ends no other.
 benchmarks: $(VENV)/.installed $(if $(filter $(DATA),$(BENCH_DATA)),$(DATA)/midi/labels.csv)
 	test $(BENCH_DATA) != $(DATA) || $(PY) -m tfds_lakh.build --config=2bar \
 	  --manual_dir=$(DATA)/midi --data_dir=$(DATA)
 	test -d $(VENV)-peers || $(PYTHON) -m venv $(VENV)-peers
 	$(VENV)-peers/bin/python -m pip install --quiet -c constraints.txt -e '.[peers$(if $(GPU),$(comma)cuda13)]'
 	mkdir -p $(BENCH)
-	for config in $(CONFIGS); do \
-	  XLA_PYTHON_CLIENT_MEM_FRACTION=.95 \
-	    $(VENV)-peers/bin/python -m experiments.benchmarks.step_time \
-	    --config=$$config $(SIZES) | tee $(BENCH)/step_time-$$config.md; \
-	  for peers in $(PEERS); do \
-	    $(VENV)-peers/bin/python -m experiments.benchmarks.peers --only=$$peers \
-	      --config=$$config $(SIZES); \
-	  done | tee $(BENCH)/peers-$$config.md; \
-	done
-	$(VENV)-peers/bin/python -m experiments.benchmarks.scaling \
-	  --config=$(if $(GPU),gaussian2,quickstart) | tee $(BENCH)/scaling.md
-	$(VENV)-peers/bin/python -m experiments.benchmarks.input_pipeline \
-	  --data_dir=$(BENCH_DATA) | tee $(BENCH)/input_pipeline.md
-	$(MAKE) guard
-	$(VENV)-aot/bin/python -m experiments.benchmarks.compiled | tee $(BENCH)/compiled.md
+	$(MAKE) --jobs=1 --keep-going $(TABLES)
+
+$(BENCH)/%: SHELL = bash
+$(BENCH)/%: .SHELLFLAGS = -o pipefail -ec
+
+$(BENCH)/step_time-%.md: again
+	XLA_PYTHON_CLIENT_MEM_FRACTION=.95 \
+	  $(TIMED).step_time --config=$* $(SIZES) | tee $@
+
+$(BENCH)/peers-%.md: again
+	$(TIMED).peers --config=$* $(SIZES) | tee $@
+
+$(BENCH)/scaling.md: again
+	$(TIMED).scaling --config=$(if $(GPU),gaussian2,quickstart) | tee $@
+
+$(BENCH)/input_pipeline.md: again
+	$(TIMED).input_pipeline --data_dir=$(BENCH_DATA) | tee $@
+
+$(BENCH)/compiled.md: guard
+	$(VENV)-aot/bin/python -m experiments.benchmarks.compiled | tee $@
 
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .

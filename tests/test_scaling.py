@@ -66,12 +66,41 @@ def test_rows_take_turns_and_are_compared_with_the_first(monkeypatch):
   monkeypatch.setattr(scaling, 'Step', FakeStep)
   config = config_flag.load('quickstart').to_dict()
   cases = [scaling.Case(timesteps, 8, 4) for timesteps in (10, 20)]
-  first, second = scaling.measure(config, 'timesteps', cases, 3, 1)
+  (first, second), failures = scaling.measure(config, 'timesteps', cases, 3, 1)
+  assert not failures
   # Rounds 1, 3, 5 and 2, 4, 6.
   assert (first['seconds'], first['quartiles']) == (13, [12, 14])
   assert (second['seconds'], second['quartiles']) == (24, [23, 25])
   assert (first['ratio'], second['ratio']) == (1, 24 / 13)
   assert first['phrases_per_second'] == 4 / 13
+
+
+def test_a_case_that_fails_is_told_of_and_the_others_are_measured(
+  monkeypatch, capsys
+):
+  class Narrow(FakeStep):
+    def __init__(self, config, case):
+      if case.timesteps == 64:
+        raise RuntimeError('RESOURCE_EXHAUSTED: 9 GiB\nand more')
+      super().__init__(config, case)
+
+  monkeypatch.setattr(scaling, 'Step', Narrow)
+  argv = ['--timesteps=64,32,16,16', '--widths=', '--batches=', '--devices=']
+  assert scaling.main([*TINY, *argv, '--rounds=1']) == 1
+  out, err = capsys.readouterr()
+  rows = [line for line in out.splitlines() if line.startswith('| timesteps')]
+  assert len(rows) == 2
+  case = 'timesteps 64, width 8, batch 6, devices 1'
+  assert err == f'error: {case}: out of memory\n'
+  assert f'Failed: {case} (out of memory).' in out
+
+
+def test_usual_numbers_of_devices_suit_processors_and_batch(monkeypatch):
+  monkeypatch.setattr(scaling.os, 'sched_getaffinity', lambda _: range(24))
+  config = config_flag.load('quickstart').to_dict()
+  config['train']['batch_size'] = 12
+  devices = scaling.sweeps(config, [], [], [], None)['devices']
+  assert [case.devices for case in devices] == [1, 2, 4]
 
 
 def test_sweeps_change_one_size_of_the_config():

@@ -14,6 +14,7 @@ sweep's first row; memory is what a step needs on each device besides its
 arguments and results.
 """
 
+import functools
 import json
 import os
 import sys
@@ -25,6 +26,7 @@ import numpy as np
 
 from experiments import build, config_flag, memory
 from experiments.benchmarks.elsewhere import Elsewhere
+from experiments.benchmarks.failures import Failures
 from musae_jax import arguments, flops, parallel, training
 from musae_jax.pianoroll import NUM_TOKENS, TRACKS
 
@@ -38,6 +40,9 @@ class Case(NamedTuple):
   width: int
   batch: int
   devices: int = 1
+
+  def __str__(self):
+    return ', '.join(f'{name} {size}' for name, size in self._asdict().items())
 
   def of(self, config: build.Config) -> build.Config:
     """The config with these sizes."""
@@ -123,9 +128,10 @@ def sweeps(
     config['train']['batch_size'],
   )
   on_cpu = jax.default_backend() == 'cpu'
-  there = os.cpu_count() if on_cpu else jax.device_count()
+  there = len(os.sched_getaffinity(0)) if on_cpu else jax.device_count()
   if devices is None:
-    devices = [2**i for i in range(there.bit_length())]
+    powers = (2**i for i in range(there.bit_length()))
+    devices = [count for count in powers if base.batch % count == 0]
   values = {
     'timesteps': timesteps,
     'width': _parts(base.width, 2) if widths is None else widths,
@@ -153,8 +159,8 @@ def _parts(size: int, unit: int) -> list[int]:
 
 def measure(
   config: build.Config, sweep: str, cases: list[Case], rounds: int, updates: int
-) -> list[dict[str, Any]]:
-  """The rows of a sweep.
+) -> tuple[list[dict[str, Any]], Failures]:
+  """The rows of a sweep, and the cases that failed.
 
   Args:
     config: whose sizes the cases change.
@@ -165,11 +171,17 @@ def measure(
   """
   elsewhere = sweep == 'devices' and jax.default_backend() == 'cpu'
   kind = StepElsewhere if elsewhere else Step
-  steps = [kind(config, case) for case in cases]
-  times = [[step.seconds(updates) for step in steps] for _ in range(rounds)]
-  quartiles = np.quantile(times, (0.25, 0.5, 0.75), axis=0).T.tolist()
+  failures = Failures()
+  steps = failures.outlive(
+    {case: functools.partial(kind, config, case) for case in cases}
+  )
+  timers = {case: step.seconds for case, step in steps.items()}
+  times = [failures.outlive(timers, updates) for _ in range(rounds)]
   rows = []
-  for case, step, (low, median, high) in zip(cases, steps, quartiles):
+  for case in (case for case in cases if case not in failures):
+    low, median, high = np.quantile(
+      [found[case] for found in times], (0.25, 0.5, 0.75)
+    ).tolist()
     speed = case.flops(config) / median
     device = jax.devices()[0].device_kind
     row = {
@@ -180,11 +192,11 @@ def measure(
       'phrases_per_second': case.batch / median,
       'flops_per_second': speed,
       'mfu': flops.utilisation(speed, device, case.devices),
-      'ratio': median / quartiles[0][1],
-      'temporary_bytes': step.memory,
+      'ratio': median / rows[0]['seconds'] if rows else 1.0,
+      'temporary_bytes': steps[case].memory,
     }
     rows.append(row)
-  return rows
+  return rows, failures
 
 
 def table(result: dict[str, Any]) -> str:
@@ -208,14 +220,14 @@ def table(result: dict[str, Any]) -> str:
   lines.append(
     f'\n{result["device"]}, {dtype}, depth {model["depth"]}, '
     f'{model["latent_dim"]} latent dimensions, {result["critic"]["steps"]} '
-    f'updates of the critic in each; {result["rounds"]} rounds of '
-    f'{result["updates"]} updates'
+    f'updates of the critic in each; {result["memory"]}; {result["rounds"]} '
+    f'rounds of {result["updates"]} updates'
   )
   return '\n'.join(lines)
 
 
 def _sizes(text: str) -> list[int]:
-  return [arguments.positive(part) for part in text.split(',') if part]
+  return sorted({arguments.positive(part) for part in text.split(',') if part})
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -246,7 +258,7 @@ def main(argv: list[str] | None = None) -> int:
   parser.add_argument('--json', action='store_true', help='print JSON')
   try:
     args = parser.parse(argv)
-    memory.prepare()  # as training does
+    words = memory.prepare()  # as training does
     config = args.config.to_dict()
     wanted = sweeps(
       config, args.timesteps, args.widths, args.batches, args.devices
@@ -254,21 +266,28 @@ def main(argv: list[str] | None = None) -> int:
   except config_flag.ConfigError as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
-  rows = []
+  rows, failures = [], Failures()
   for sweep, cases in wanted.items():
     if cases:
-      rows += measure(config, sweep, cases, args.rounds, args.updates)
+      found = measure(config, sweep, cases, args.rounds, args.updates)
+      rows += found[0]
+      failures.update(found[1])
   result = {
     'device': jax.devices()[0].device_kind,
     'model': config['model'],
     'critic': config['critic'],
     'compute': build.model(config).decoder.compute._asdict(),
+    'memory': words,
     'rounds': args.rounds,
     'updates': args.updates,
     'rows': rows,
+    'failed': failures.reasons(),
   }
-  print(json.dumps(result, indent=1) if args.json else table(result))
-  return 0
+  if args.json:
+    print(json.dumps(result, indent=1))
+  else:
+    print(table(result), *failures.note(), sep='\n\n')
+  return failures.report()
 
 
 if __name__ == '__main__':
