@@ -8,7 +8,8 @@ class Compute(NamedTuple):
 
   Attributes:
     dtype: of the operands of matrix products, and of what is kept for the
-      gradient; sums, gates, cell and parameters are float32 always.
+      gradient (gates, cells, hidden states); sums and parameters are float32
+      always, and gates and cell are while they are computed.
     unroll: timesteps in one turn of the loop.
     stacked: whether layers that run beside each other (both directions, the
       four tracks) share one loop of batched products, or run one by one.
