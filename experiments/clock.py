@@ -42,6 +42,13 @@ class Clock:
     self._change(self._spent_on)
     return self._seconds.copy()
 
+  def describe(self) -> str:
+    """All seconds, and the share that each thing took; the largest first."""
+    found = self.seconds()
+    total = sum(found.values())
+    shares = ', '.join(f'{on} {s / total:.1%}' for on, s in found.most_common())
+    return f'{total:,.0f} s: {shares}'
+
   def _change(self, on: str) -> str:
     """Goes over to another thing; returns the one before."""
     now, before = time.monotonic(), self._spent_on

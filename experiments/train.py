@@ -202,8 +202,9 @@ def _loop(
           checkpoints.save(step, state, position, run.about)
       if stops:
         log.say(f'SIGTERM: saved step {step}; the same command goes on')
-        return step
-  return config.num_steps
+        break
+    log.say(clock.describe())
+  return step
 
 
 def _restore(

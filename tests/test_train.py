@@ -215,6 +215,11 @@ def test_a_run_goes_on_with_its_data_on_the_device(
   lines = re.findall(r'^step .*', output, re.MULTILINE)
   assert len(lines) == 6
   assert all('steps/s' in line and 'MFU' in line for line in lines)
+  # What the time went to comes last; the trace was taken in the second run.
+  *_, last = output.splitlines()
+  spent = set(re.findall(r'(\w+) [\d.]+%', last))
+  common = {'start', 'compile', 'steps', 'validation', 'save'}
+  assert spent == common | {'profile'}
   mine, theirs = writer.read(tmp_path), writer.read(undisturbed)
   assert len(mine) >= len(theirs)  # the first run's end was validated, too
   by_step = {(line['step'], 'train/loss' in line): line for line in mine}
