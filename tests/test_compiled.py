@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from experiments.benchmarks import compiled
+from experiments import ahead
 
 HLO = """\
 HloModule jit_step
@@ -65,7 +65,7 @@ def test_launches_are_counted_as_often_as_their_loops_turn():
   # A turn of the outer loop: its fusion, its call, its copy, three times the
   # inner's one. Then of each conditional the larger branch, though the other
   # has the collective; and a call.
-  assert compiled.count(HLO) == {
+  assert ahead.count(HLO) == {
     'launches': 1 + 5 * (3 + 3 * 1) + 1 + 2 + 2 + 1,
     'loops': [(3, 1), (5, 6)],
     'collectives': 5 * (1 + 3) + 1 + 1 + 1 + 1,
@@ -75,7 +75,7 @@ def test_launches_are_counted_as_often_as_their_loops_turn():
 
 def test_a_loop_of_unknown_length_is_refused():
   with pytest.raises(ValueError, match='known trip count'):
-    compiled.count(HLO.replace('"known_trip_count"', '"unknown"'))
+    ahead.count(HLO.replace('"known_trip_count"', '"unknown"'))
 
 
 def run(*flags):
