@@ -178,6 +178,10 @@ def test_without_ours_there_is_nothing_to_say(capsys, monkeypatch):
   monkeypatch.setattr(step_time, 'JaxStep', fail)
   assert step_time.main(TINY) == 1
   assert capsys.readouterr() == ('', 'error: ours: out of memory\n')
+  monkeypatch.setattr(peers, 'Elsewhere', fail)
+  assert peers.main([*TINY, '--only=flax,ours-plain']) == 1
+  line = 'error: beside flax, ours-plain: ours: out of memory\n'
+  assert capsys.readouterr() == ('', line)
 
 
 def test_a_missing_package_is_met_with_one_line(capsys, monkeypatch):

@@ -59,6 +59,8 @@ class Failures(dict[Any, Exception]):
 
 
 def _reason(error: Exception) -> str:
+  if isinstance(error, Failed):
+    return str(error)
   if isinstance(error, MemoryError) or _OUT_OF_MEMORY.search(str(error)):
     return 'out of memory'
   first, *_ = str(error).splitlines() or ['']

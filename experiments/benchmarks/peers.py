@@ -278,13 +278,14 @@ def measure(
     if KINDS[name].only_on not in (None, jax.default_backend())
   }
   names = [name for name in names if name not in left_out]
-  groups = [[name] for name in names] if _on_gpu() else [names]
+  alone = _on_gpu() and len(names) > 1
+  groups = [[name] for name in names] if alone else [names]
   runs, failures = [], Failures()
   for group in groups:
     try:
       rows, failed = _take_turns(config, timesteps, group, num_updates, repeats)
     except Failed as error:
-      failures[f'{OURS}, beside {", ".join(group)}'] = error
+      failures[f'beside {", ".join(group)}' if group else 'alone'] = error
     else:
       runs.append(rows)
       failures.update(failed)
