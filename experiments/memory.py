@@ -3,6 +3,7 @@
 import ctypes
 import mmap
 import os
+import resource
 
 import jax
 
@@ -43,6 +44,11 @@ def prepare() -> str:
   options = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: -1}
   if not all(mallopt(option, value) for option, value in options.items()):
     return 'memory as glibc has it, which refused to keep what is freed'
+  # Where addresses are rationed, the heap would leave XLA's threads none.
+  rations = resource.RLIMIT_AS, resource.RLIMIT_DATA
+  unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+  if any(resource.getrlimit(ration) != unlimited for ration in rations):
+    return 'freed memory kept'
   malloc.restype = ctypes.c_void_p
   malloc.argtypes, free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
   madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
