@@ -267,10 +267,7 @@ def measure(
 
   Returns:
     'runs', each the rows of those that took turns, 'left_out', the reasons;
-    and what failed.
-
-  Raises:
-    Disagreement: two of them do not print the same losses.
+    and what failed, a run whose losses disagree as a whole.
   """
   left_out = {
     name: f'of use on a {KINDS[name].only_on.upper()} only'
@@ -284,7 +281,7 @@ def measure(
   for group in groups:
     try:
       rows, failed = _take_turns(config, timesteps, group, num_updates, repeats)
-    except Failed as error:
+    except (Failed, Disagreement) as error:
       failures[f'beside {", ".join(group)}' if group else 'alone'] = error
     else:
       runs.append(rows)
@@ -356,7 +353,7 @@ def main(argv: list[str] | None = None) -> int:
     result, failures = measure(
       config, args.timesteps, names, args.updates, args.repeats
     )
-  except (config_flag.ConfigError, Disagreement, MissingPackage) as error:
+  except (config_flag.ConfigError, MissingPackage) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
   if not result['runs']:
