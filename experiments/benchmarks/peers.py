@@ -350,6 +350,8 @@ def main(argv: list[str] | None = None) -> int:
     check_installed(names)
     config = args.config.to_dict()
     problem = side_by_side.problem(config, args.timesteps)
+    about = side_by_side.about(problem)
+    del problem  # of which each process has its own
     result, failures = measure(
       config, args.timesteps, names, args.updates, args.repeats
     )
@@ -358,8 +360,7 @@ def main(argv: list[str] | None = None) -> int:
     return 1
   if not result['runs']:
     return failures.report()
-  words = result['runs'][0][OURS]['memory']
-  about = side_by_side.about(problem, words)
+  about['memory'] = result['runs'][0][OURS]['memory']
   if args.json:
     result |= {'repeats': args.repeats, 'failed': failures.reasons()}
     print(json.dumps(about | result, indent=1))

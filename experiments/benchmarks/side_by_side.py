@@ -93,19 +93,13 @@ def problem(config: build.Config, timesteps: int | None = None) -> Problem:
   )
 
 
-def about(problem: Problem, memory: str) -> dict:
-  """What was compared and where, as JSON.
-
-  Args:
-    problem: what.
-    memory: how it was set up.
-  """
+def about(problem: Problem) -> dict:
+  """What was compared and where, as JSON."""
   batch_size, timesteps, _ = problem.batch['phrases'].shape
   encoder, decoder = problem.model.encoder, problem.model.decoder
   return {
     'device': jax.devices()[0].device_kind,
     'threads': num_threads(),
-    'memory': memory,
     'jax': jax.__version__,
     'batch_size': batch_size,
     'timesteps': timesteps,
@@ -119,7 +113,7 @@ def about(problem: Problem, memory: str) -> dict:
 
 
 def describe(about: dict, repeats: int) -> str:
-  """A table's caption."""
+  """A table's caption; 'memory' says how ours was set up."""
   sizes = ', '.join(
     f'{name} {about[name]:g}'
     for name in (

@@ -119,7 +119,7 @@ def main(argv: list[str] | None = None) -> int:
   except (config_flag.ConfigError, Disagreement, Failed) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
-  about = side_by_side.about(problem, words)
+  about = side_by_side.about(problem) | {'memory': words}
   if args.json:
     result = {'repeats': args.repeats, 'steps': steps}
     failed = {'failed': failures.reasons()}
