@@ -37,29 +37,36 @@ def prepare() -> str:
       return f'memory as {name} has it'
   try:
     libc = ctypes.CDLL(None)
-    mallopt, malloc, free = libc.mallopt, libc.malloc, libc.free
-    madvise, huge = libc.madvise, mmap.MADV_HUGEPAGE
+    mallopt = libc.mallopt
   except (AttributeError, OSError, TypeError):
     return "memory as the system's C library has it, which is not glibc"
   options = {_ARENA_MAX: 1, _MMAP_MAX: 0, _TRIM_THRESHOLD: -1}
   if not all(mallopt(option, value) for option, value in options.items()):
     return 'memory as glibc has it, which refused to keep what is freed'
+  kept = 'freed memory kept'
+  return f'{kept}, in huge pages' if _ask_for_huge_pages(libc) else kept
+
+
+def _ask_for_huge_pages(libc: ctypes.CDLL) -> bool:
+  """Has the heap grow to half of the machine's memory, and be of huge pages."""
   # Where addresses are rationed, the heap would leave XLA's threads none.
   rations = resource.RLIMIT_AS, resource.RLIMIT_DATA
   unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
   if any(resource.getrlimit(ration) != unlimited for ration in rations):
-    return 'freed memory kept'
+    return False
+  malloc, free, madvise = libc.malloc, libc.free, libc.madvise
   malloc.restype = ctypes.c_void_p
   malloc.argtypes, free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
   madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
   page = os.sysconf('SC_PAGE_SIZE')
   size = os.sysconf('SC_PHYS_PAGES') // 2 * page
-  # The heap grows by as much, and stays when this is freed: above it lies one
-  # that is not, or protobuf, which trims heaps, would give the end of it back.
-  heap = malloc(size)
-  if not (heap and malloc(2**25)):
-    return 'freed memory kept'
+  # It stays as large when this is freed: above it lies what is not, or
+  # protobuf, which trims heaps, would give the end of it back.
+  heap, above = malloc(size), malloc(2**25)
+  if not (heap and above):
+    free(heap)
+    return False
   inside = -(-heap // page) * page
-  advised = madvise(inside, size - (inside - heap) - page, huge)
+  advised = madvise(inside, size - (inside - heap) - page, mmap.MADV_HUGEPAGE)
   free(heap)
-  return 'freed memory kept' if advised else 'freed memory kept, in huge pages'
+  return advised == 0
