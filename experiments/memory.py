@@ -3,12 +3,15 @@
 import ctypes
 import mmap
 import os
+import pathlib
 import resource
 
 import jax
 
 # Of glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+_HUGE_PAGES = pathlib.Path('/sys/kernel/mm/transparent_hugepage/enabled')
+_OVERCOMMIT = pathlib.Path('/proc/sys/vm/overcommit_memory')
 
 
 def prepare() -> str:
@@ -49,10 +52,7 @@ def prepare() -> str:
 
 def _ask_for_huge_pages(libc: ctypes.CDLL) -> bool:
   """Has the heap grow to half of the machine's memory, and be of huge pages."""
-  # Where addresses are rationed, the heap would leave XLA's threads none.
-  rations = resource.RLIMIT_AS, resource.RLIMIT_DATA
-  unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-  if any(resource.getrlimit(ration) != unlimited for ration in rations):
+  if _says(_HUGE_PAGES, '[never]') or _addresses_are_rationed():
     return False
   malloc, free, madvise = libc.malloc, libc.free, libc.madvise
   malloc.restype = ctypes.c_void_p
@@ -70,3 +70,18 @@ def _ask_for_huge_pages(libc: ctypes.CDLL) -> bool:
   advised = madvise(inside, size - (inside - heap) - page, mmap.MADV_HUGEPAGE)
   free(heap)
   return advised == 0
+
+
+def _addresses_are_rationed() -> bool:
+  """Whether the heap would leave XLA's threads, or other processes, none."""
+  rations = resource.RLIMIT_AS, resource.RLIMIT_DATA
+  unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+  limited = any(resource.getrlimit(ration) != unlimited for ration in rations)
+  return limited or _says(_OVERCOMMIT, '2')  # all count as if written to
+
+
+def _says(path: pathlib.Path, word: str) -> bool:
+  try:
+    return word in path.read_text().split()
+  except OSError:  # another system's
+    return False

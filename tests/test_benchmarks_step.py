@@ -204,21 +204,15 @@ def test_no_time_is_quoted_for_other_losses(wrong):
     'ours': lambda i: metrics(1.0),
     'theirs': lambda i: metrics(wrong if i == 2 else 1.00004),
   }
-  side_by_side.first_updates(updates, 2, 'ours', Failures())
-  with pytest.raises(side_by_side.Disagreement, match='theirs: loss of upd'):
-    side_by_side.first_updates(updates, 3, 'ours', Failures())
-
-
-def test_a_disagreement_is_met_with_one_line(capsys, monkeypatch):
-  def disagree(*_):
-    raise side_by_side.Disagreement('flax cells: loss of update 1 is 2')
-
-  monkeypatch.setattr(side_by_side, 'first_updates', disagree)
-  monkeypatch.setattr(step_time, 'JaxStep', lambda *_: None)
-  assert step_time.main(TINY) == 1
-  captured = capsys.readouterr()
-  assert captured.out == ''
-  assert captured.err == 'error: flax cells: loss of update 1 is 2\n'
+  makers = {
+    name: lambda update=update: update for name, update in updates.items()
+  }
+  rows = side_by_side.compare(makers, 2, 1, 'ours').rows
+  assert list(rows) == ['ours', 'theirs']
+  _, rows, failures = side_by_side.compare(makers, 3, 1, 'ours')
+  assert list(rows) == ['ours']
+  (line,) = failures.note()
+  assert f'theirs (loss of update 3 is {wrong:.6f}, expected 1.000000' in line
 
 
 def test_they_take_turns_and_another_begins_each_time():

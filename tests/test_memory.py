@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from experiments import memory
+
 # 40 MiB twice, more than a heap of a thread of its own holds; then 128 MiB that
 # only the heap asks to be of huge pages (numpy would do that by itself).
 SCRIPT = """
@@ -85,8 +87,20 @@ def test_what_the_environment_says_of_memory_is_left_alone():
 
 
 def test_no_such_library_is_no_error(monkeypatch):
-  from experiments import memory
-
   monkeypatch.setattr(memory.ctypes, 'CDLL', lambda name: object())
   monkeypatch.setattr(memory.jax.config, 'update', lambda *_: None)
   assert 'not glibc' in memory.prepare()
+
+
+@pytest.mark.parametrize(
+  ('file', 'text'),
+  [('_HUGE_PAGES', 'always madvise [never]\n'), ('_OVERCOMMIT', '2\n')],
+)
+def test_no_huge_pages_where_the_system_has_none_or_counts_addresses(
+  tmp_path, monkeypatch, file, text
+):
+  path = tmp_path / 'setting'
+  path.write_text(text)
+  monkeypatch.setattr(memory, file, path)
+  # Had it tried, `None` would have no malloc.
+  assert not memory._ask_for_huge_pages(None)

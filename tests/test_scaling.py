@@ -133,6 +133,15 @@ def test_refusals_are_one_line(flag, words, capsys):
   assert words in line
 
 
+def test_nothing_to_measure_is_one_line(capsys):
+  with pytest.raises(SystemExit, match='2'):
+    scaling.main(
+      [*TINY, '--timesteps=', '--widths=', '--batches=', '--devices=']
+    )
+  (line,) = capsys.readouterr().err.splitlines()
+  assert 'every sweep is empty' in line
+
+
 @pytest.mark.parametrize('flag', ['--timesteps=0', '--batches=8,x'])
 def test_wrong_sizes_are_one_line(flag, capsys):
   with pytest.raises(SystemExit):

@@ -159,7 +159,9 @@ def table(result: dict) -> str:
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
-  parser = arguments.Parser(description=__doc__)
+  parser = arguments.Parser(
+    prog='python -m experiments.benchmarks.build_speed', description=__doc__
+  )
   parser.add_argument('--manual_dir', required=True, help='folder of songs')
   parser.add_argument(
     '--songs', type=arguments.positive, default=500, help='sample size'

@@ -59,7 +59,9 @@ def table(rows: list[dict]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
-  parser = arguments.Parser(description=__doc__)
+  parser = arguments.Parser(
+    prog='python -m experiments.benchmarks.compiled', description=__doc__
+  )
   parser.add_argument(
     '--configs', nargs='+', default=['gaussian2', 'flower16'], metavar='NAME'
   )

@@ -244,7 +244,9 @@ def table(result: dict) -> str:
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
-  parser = arguments.Parser(description=__doc__)
+  parser = arguments.Parser(
+    prog='python -m experiments.benchmarks.input_pipeline', description=__doc__
+  )
   parser.add_argument(
     '--data_dir', type=arguments.path, required=True, help='as built'
   )

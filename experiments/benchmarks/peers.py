@@ -37,12 +37,7 @@ from experiments import build, config_flag, memory
 from experiments.benchmarks import handover, in_cudnn, naive, side_by_side
 from experiments.benchmarks.elsewhere import Elsewhere
 from experiments.benchmarks.failures import Failed, Failures
-from experiments.benchmarks.side_by_side import (
-  METRICS,
-  Disagreement,
-  JaxStep,
-  Problem,
-)
+from experiments.benchmarks.side_by_side import METRICS, JaxStep, Problem
 
 OURS = 'ours'
 
@@ -267,7 +262,7 @@ def measure(
 
   Returns:
     'runs', each the rows of those that took turns, 'left_out', the reasons;
-    and what failed, a run whose losses disagree as a whole.
+    and what failed.
   """
   left_out = {
     name: f'of use on a {KINDS[name].only_on.upper()} only'
@@ -281,7 +276,7 @@ def measure(
   for group in groups:
     try:
       rows, failed = _take_turns(config, timesteps, group, num_updates, repeats)
-    except (Failed, Disagreement) as error:
+    except Failed as error:
       failures[f'beside {", ".join(group)}' if group else 'alone'] = error
     else:
       runs.append(rows)
@@ -335,7 +330,7 @@ def table(result: dict) -> str:
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
-  parser = side_by_side.parser(__doc__)
+  parser = side_by_side.parser('peers', __doc__)
   parser.add_argument(
     '--only',
     default=','.join(PEERS),

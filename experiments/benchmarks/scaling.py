@@ -266,6 +266,8 @@ def main(argv: list[str] | None = None) -> int:
   except config_flag.ConfigError as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
+  if not any(wanted.values()):
+    parser.error('every sweep is empty, expected sizes of one at least')
   rows, failures = [], Failures()
   for sweep, cases in wanted.items():
     if cases:

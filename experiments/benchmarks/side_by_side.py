@@ -18,17 +18,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments import build, config_flag
-from experiments.benchmarks.failures import Failures
+from experiments.benchmarks.failures import Failed, Failures
 from musae_jax import arguments, models, training
 from musae_jax.pianoroll import NUM_TOKENS, TRACKS
 
 METRICS = ('loss', 'reconstruction', 'critic_estimate', 'penalty')
 # The i-th update: returns its metrics when all of its work is done.
 Update = Callable[[int], dict[str, float]]
-
-
-class Disagreement(ValueError):
-  """Two implementations do not print the same losses."""
 
 
 @dataclasses.dataclass
@@ -48,9 +44,11 @@ class Problem:
   batch: dict[str, np.ndarray]
 
 
-def parser(description: str) -> config_flag.ConfigParser:
-  """The arguments of a comparison."""
-  found = config_flag.ConfigParser(description=description)
+def parser(module: str, description: str) -> config_flag.ConfigParser:
+  """The arguments of a comparison, which is a module of this package."""
+  found = config_flag.ConfigParser(
+    prog=f'python -m experiments.benchmarks.{module}', description=description
+  )
   for name, default, meaning in (
     ('--updates', 3, 'first updates, whose losses must agree'),
     ('--repeats', 11, 'rounds that are timed'),
@@ -196,6 +194,8 @@ def compare(
 ) -> Comparison:
   """Makes all, compares the losses of their first updates, and times them.
 
+  One with other losses than the reference has failed: it is not timed.
+
   Args:
     makers: of each implementation.
     count: of first updates.
@@ -203,7 +203,6 @@ def compare(
     reference: the one to agree with, and to relate times to.
 
   Raises:
-    Disagreement: one has other losses than the reference.
     Failed: it is the reference that fails.
   """
   failures = Failures()
@@ -230,9 +229,10 @@ def first_updates(
 ) -> dict[str, list[dict[str, float]]]:
   """The metrics of the first `count` updates of those that do not fail.
 
+  Those fail, too, that differ from the reference's by more than half a unit of
+  the last printed digit.
+
   Raises:
-    Disagreement: they differ from the reference's by more than half a unit of
-      the last printed digit.
     Failed: the reference fails.
   """
 
@@ -243,17 +243,26 @@ def first_updates(
     {name: functools.partial(first, update) for name, update in updates.items()}
   )
   failures.check(reference)
-  for name, found in metrics.items():
-    for i, rows in enumerate(zip(found, metrics[reference])):
-      for metric in METRICS:
-        value, expected = (row[metric] for row in rows)
-        # Not `>`: NaN agrees with nothing.
-        if not abs(value - expected) <= 0.5 * 10 ** -digits():
-          raise Disagreement(
-            f'{name}: {metric} of update {i + 1} is {value:.6f}, '
-            f"{reference}'s is {expected:.6f}"
-          )
-  return metrics
+  return failures.outlive(
+    {
+      name: functools.partial(_agreeing, found, metrics[reference], reference)
+      for name, found in metrics.items()
+    }
+  )
+
+
+def _agreeing(found, reference, name):
+  """Metrics of updates; raises a `Failed` if they are not the reference's."""
+  for i, rows in enumerate(zip(found, reference)):
+    for metric in METRICS:
+      value, expected = (row[metric] for row in rows)
+      # Not `>`: NaN agrees with nothing.
+      if not abs(value - expected) <= 0.5 * 10 ** -digits():
+        raise Failed(
+          f'{metric} of update {i + 1} is {value:.6f}, expected '
+          f'{expected:.6f} as of {name}'
+        )
+  return found
 
 
 def in_turns(

@@ -20,7 +20,7 @@ import jax
 from experiments import config_flag, memory
 from experiments.benchmarks import naive, side_by_side
 from experiments.benchmarks.failures import Failed, Failures
-from experiments.benchmarks.side_by_side import Disagreement, JaxStep, Problem
+from experiments.benchmarks.side_by_side import JaxStep, Problem
 from musae_jax.compute import Compute
 
 OURS = 'ours'
@@ -58,7 +58,6 @@ def measure(
   """What each implementation says, needs and takes; and which failed.
 
   Raises:
-    Disagreement: two of them do not print the same losses.
     Failed: ours fails.
   """
   settings, state, batch = problem.settings, problem.state, problem.batch
@@ -110,13 +109,13 @@ def table(steps: dict) -> str:
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
-  parser = side_by_side.parser(__doc__)
+  parser = side_by_side.parser('step_time', __doc__)
   try:
     args = parser.parse(argv)
     words = memory.prepare()
     problem = side_by_side.problem(args.config, args.timesteps)
     steps, failures = measure(problem, args.updates, args.repeats)
-  except (config_flag.ConfigError, Disagreement, Failed) as error:
+  except (config_flag.ConfigError, Failed) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
   about = side_by_side.about(problem) | {'memory': words}
