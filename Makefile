@@ -46,8 +46,8 @@ test: $(VENV)/.installed-test
 # An environment of its own: JAX complains of a CUDA plugin without CUDA.
 guard:
 	test -d $(VENV)-aot || $(PYTHON) -m venv $(VENV)-aot
-	$(VENV)-aot/bin/python -m pip install --quiet -c constraints.txt -e '.[aot]' pytest
-	$(VENV)-aot/bin/python -m pytest tests/test_compiled.py
+	$(VENV)-aot/bin/python -m pip install --quiet -c constraints.txt -e '.[aot,aot-tpu]' pytest
+	$(VENV)-aot/bin/python -m pytest tests/test_compiled.py tests/test_dry_run.py
 
 # Table by table, for nothing else may run meanwhile; what fails ends no other.
 benchmarks: $(VENV)/.installed $(if $(filter $(DATA),$(BENCH_DATA)),$(DATA)/midi/labels.csv)

@@ -1,15 +1,21 @@
 """A training step compiled ahead, also for devices that are not there.
 
-XLA compiles for a GPU that it is only told of. Read off the program are kernel
-launches (those in a loop as often as it turns), the memory that XLA plans
-besides parameters and batch, and collectives. On a device XLA also times
+XLA compiles for a device that it is only told of. Read off the program are
+kernel launches (those in a loop as often as it turns), the memory that XLA
+plans besides parameters and batch, and collectives. On a GPU XLA also times
 kernels against each other and may choose others, cuBLAS among them; the count
 then differs by few, for a kernel is exchanged for another.
 """
 
+import functools
+import importlib.util
+import math
+import operator
+import os
 import pathlib
 import re
 import time
+from collections import Counter
 from typing import NamedTuple
 
 import jax
@@ -37,8 +43,29 @@ _COLLECTIVES = frozenset(
 )
 
 
-class MissingPlugin(RuntimeError):
-  """The wheels that compile for CUDA are not installed."""
+# Generations of TPUs, with a slice of each. Not v4, of whose chips libtpu would
+# make two devices here, and one where there are some.
+_TPUS = {'v5e': '4x4', 'v5p': '2x2x1', 'v6e': '4x4'}
+
+
+class TopologyError(ValueError):
+  """There are no such devices, or nothing here compiles for them."""
+
+
+class DoesNotFit(RuntimeError):
+  """The compiler finds no room for the step on such a device."""
+
+
+class Collective(NamedTuple):
+  """What a step runs of one kind.
+
+  Attributes:
+    calls: of it.
+    bytes: that come out of all of them, on each device.
+  """
+
+  calls: int
+  bytes: int
 
 
 class Program(NamedTuple):
@@ -47,8 +74,8 @@ class Program(NamedTuple):
   Attributes:
     launches: of kernels, in one step.
     loops: (turns, launches in a turn) of each loop.
-    collectives: run in a step by all loops and outside of them.
-    collectives_in_loops: those of them that are in a loop.
+    collectives: by kind, run in a step by all loops and outside of them.
+    collectives_in_loops: how many of them are in a loop.
     temporary_gib: memory besides arguments, on each device.
     arguments_gib: of parameters, optimisers' state and batch, on each device.
     compile_s: seconds that compiling took.
@@ -56,33 +83,79 @@ class Program(NamedTuple):
 
   launches: int
   loops: list[tuple[int, int]]
-  collectives: int
+  collectives: dict[str, Collective]
   collectives_in_loops: int
   temporary_gib: float
   arguments_gib: float
   compile_s: float
 
 
-def h100s(num_devices: int) -> Mesh:
-  """Returns a mesh of H100s that are not there.
+def make_mesh(topology: str) -> Mesh:
+  """Returns a mesh of devices that are not there.
+
+  To be called before JAX is asked for devices: it then takes none but CPUs.
+
+  Args:
+    topology: 'h100:8', or a TPU's generation and slice, 'v5e:4x4'.
 
   Raises:
-    MissingPlugin: there is no compiler for them.
+    TopologyError: there is no such topology, or no compiler for it.
   """
+  kind, _, shape = topology.partition(':')
+  # The devices that are here are not for this; neither plugin needs one.
+  jax.config.update('jax_platforms', 'cpu')
+  if kind == 'h100' and shape.isdecimal() and int(shape):
+    devices = _h100s(int(shape))
+  elif kind in _TPUS and _is_slice(shape, _TPUS[kind]):
+    devices = _tpus(topology)
+  else:
+    tpus = ', '.join(f'{tpu}:{shape}' for tpu, shape in _TPUS.items())
+    raise TopologyError(
+      f'topology {topology!r} is none of h100:N, nor of TPUs as in {tpus}'
+    )
+  return Mesh(np.array(devices), ('data',), axis_types=(AxisType.Auto,))
+
+
+def _is_slice(shape: str, example: str) -> bool:
+  """Whether it has as many axes, each of a length."""
+  axes = shape.split('x')
+  lengths = all(axis.isdecimal() and int(axis) for axis in axes)
+  return lengths and len(axes) == len(example.split('x'))
+
+
+def _h100s(num_devices: int) -> list:
+  # The plugin would want CUDA's libraries, which compiling does without.
+  os.environ.setdefault('JAX_SKIP_CUDA_CONSTRAINTS_CHECK', '1')
   try:
-    topology = topologies.get_topology_desc(
+    return topologies.get_topology_desc(
       platform='cuda',
       target_config=_H100.read_text(),
       topology=f'1x1x{num_devices}',
-    )
+    ).devices
   except NotImplementedError as error:
-    raise MissingPlugin(
+    raise TopologyError(
       'no compiler for CUDA here; expected jax-cuda13-plugin and '
       "jax-cuda13-pjrt of jaxlib's version: pip install '.[aot]'"
     ) from error
-  return Mesh(
-    np.array(topology.devices), ('data',), axis_types=(AxisType.Auto,)
-  )
+
+
+def _tpus(topology: str) -> list:
+  if importlib.util.find_spec('libtpu') is None:
+    raise TopologyError(
+      "no compiler for TPUs here; expected libtpu: pip install '.[aot-tpu]'"
+    )
+  # Else libtpu asks the cloud's metadata server for the TPU that it is on.
+  os.environ.setdefault('TPU_SKIP_MDS_QUERY', '1')
+  # Hosts have four chips, but for one that has a single one.
+  alone = set(topology.partition(':')[2]) <= set('1x')
+  chips = {'chips_per_host_bounds': (1, 1, 1)} if alone else {}
+  try:
+    return topologies.get_topology_desc(
+      platform='tpu', topology_name=topology, **chips
+    ).devices
+  except Exception as error:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    raise TopologyError(f'topology {topology!r}: {reason}') from error
 
 
 def compile_step(
@@ -91,13 +164,16 @@ def compile_step(
   config: ConfigDict,
   mesh: Mesh,
 ) -> Program:
-  """Returns the numbers of a whole training step on these devices.
+  """The numbers of a whole training step on these devices.
 
   Args:
     model: computed as it is to be there.
     settings: how to train.
     config: of batch and data set, which need not be there.
     mesh: of devices that need not be there either.
+
+  Raises:
+    DoesNotFit: a TPU's compiler, which alone knows, says so.
   """
   num_steps = build.timesteps(config)
   batch_size = config.train.batch_size
@@ -117,7 +193,12 @@ def compile_step(
     .lower(lowering_platforms=(_LOWERED_FOR.get(platform, platform),))
   )
   start = time.perf_counter()
-  compiled = lowered.compile()
+  try:
+    compiled = lowered.compile()
+  except jax.errors.JaxRuntimeError as error:
+    if 'RESOURCE_EXHAUSTED' not in str(error):
+      raise
+    raise DoesNotFit(str(error).splitlines()[0]) from error
   seconds = time.perf_counter() - start
   memory = compiled.memory_analysis()
   return Program(
@@ -135,39 +216,84 @@ def count(hlo: str) -> dict:
     ValueError: a loop does not say how often it turns.
   """
   computations, entry = _computations(hlo)
-  loops = []
+  loops, channels = [], set()
+
+  def collective(opcode, line):
+    # What a TPU runs in pieces, beside other work, is one of one channel.
+    channel = re.search(r'channel_id=\d+', line)
+    if channel and channel[0] in channels:
+      return Counter()
+    channels.add(channel and channel[0])
+    kind = opcode.removesuffix('-start')
+    return Counter(
+      {(kind, 'calls'): 1, (kind, 'bytes'): _result_bytes(opcode, line)}
+    )
 
   def visit(name):
-    launches = collectives = inside = 0
+    found = Counter()
     for opcode, line in computations[name]:
       if opcode == 'while':
-        known = re.search(r'"known_trip_count":\{"n":"(\d+)"', line)
-        if not known:
-          raise ValueError(f'a loop without a known trip count: {line[:80]}')
-        turns = int(known[1])
-        in_a_turn, collectives_in_a_turn, _ = visit(_called('body', line))
-        loops.append((turns, in_a_turn))
-        launches += turns * in_a_turn
-        collectives += turns * collectives_in_a_turn
-        inside += turns * collectives_in_a_turn
+        turns = _turns(line, computations)
+        turn = visit(_called('body', line))
+        loops.append((turns, turn['launches']))
+        turn['in loops'] = sum(turn[kind, 'calls'] for kind in _COLLECTIVES)
+        found.update({what: turns * number for what, number in turn.items()})
       elif opcode in ('call', 'conditional'):
         # Of a conditional's branches, the most that any one costs.
-        found = map(max, zip(*map(visit, _branches(line))))
-        launches, collectives, inside = (
-          a + b for a, b in zip((launches, collectives, inside), found)
-        )
+        found += functools.reduce(operator.or_, map(visit, _branches(line)))
       elif opcode not in _FREE and not opcode.endswith('-done'):
-        launches += 1
-        collectives += opcode.removesuffix('-start') in _COLLECTIVES
-    return launches, collectives, inside
+        found['launches'] += 1
+        inside = [(opcode, line)]
+        if opcode == 'fusion':
+          inside = computations[_called('calls', line)]
+        for opcode, line in inside:
+          if opcode.removesuffix('-start') in _COLLECTIVES:
+            found += collective(opcode, line)
+    return found
 
-  launches, collectives, inside = visit(entry)
+  found = visit(entry)
   return {
-    'launches': launches,
+    'launches': found['launches'],
     'loops': loops,
-    'collectives': collectives,
-    'collectives_in_loops': inside,
+    'collectives': {
+      kind: Collective(found[kind, 'calls'], found[kind, 'bytes'])
+      for kind in sorted(_COLLECTIVES)
+      if found[kind, 'calls']
+    },
+    'collectives_in_loops': found['in loops'],
   }
+
+
+def _result_bytes(opcode: str, line: str) -> int:
+  """Returns the size of a collective's result, on one device."""
+  result = _right_side(line).partition(f' {opcode}(')[0]
+  sizes = [
+    math.prod(map(int, filter(None, shape.split(',')))) * _num_bytes(dtype)
+    for dtype, shape in re.findall(r'([a-z]+\d*)\w*\[([\d,]*)\]', result)
+  ]
+  # These begin with what they were given.
+  if opcode in ('all-gather-start', 'collective-permute-start'):
+    sizes = sizes[len(sizes) // 2 :]
+  return sum(sizes)
+
+
+def _num_bytes(dtype: str) -> int:
+  """Returns the size of an element, of HLO's name of its type."""
+  bits = re.search(r'\d+', dtype)
+  return max(1, int(bits[0]) // 8) if bits else 1  # pred
+
+
+def _turns(line: str, computations: dict) -> int:
+  """Returns how often a loop turns: as it says, or to where it counts."""
+  known = re.search(r'"known_trip_count":\{"n":"(\d+)"', line)
+  if not known:
+    condition = computations.get(_called('condition', line), [])
+    text = '\n'.join(line for _, line in condition)
+    if re.search(r' compare\(.*direction=LT', text):
+      known = re.search(r' constant\((\d+)\)', text)
+  if not known:
+    raise ValueError(f'a loop without a known trip count: {line[:80]}')
+  return int(known[1])
 
 
 def _called(attribute: str, line: str) -> str:
@@ -198,7 +324,12 @@ def _computations(hlo: str) -> tuple[dict, str]:
     elif name and ' = ' in line:
       # Types, which stand between '=' and the opcode, have no such word
       # before a parenthesis.
-      right = re.sub(r'/\*.*?\*/', '', line.split(' = ', 1)[1])
+      right = _right_side(line)
       opcode = re.search(r'(?:^|[\s)}\]])([a-z][\w\-]*)\(', right)[1]
       computations[name].append((opcode, line))
   return computations, entry
+
+
+def _right_side(line: str) -> str:
+  """Returns what an instruction is, without comments."""
+  return re.sub(r'/\*.*?\*/', '', line.split(' = ', 1)[1])

@@ -8,6 +8,9 @@ SIGTERM it saves after the step that it is at and exits with status 75.
 
 Processes that SLURM or a TPU started find each other. Elsewhere each is given
 --coordinator, --num_processes and --process_id.
+
+--dry_run trains nothing, and tells what the run would be: parameters, FLOPs,
+whether it fits, and what its devices would send each other.
 """
 
 import argparse
@@ -23,8 +26,10 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from experiments import (
+  ahead,
   build,
   config_flag,
+  dry_run,
   feeds,
   memory,
   preemption,
@@ -45,6 +50,8 @@ from musae_jax import (
 from musae_jax.alone import alone
 from musae_jax.pianoroll import TRACKS
 
+# Of one line each.
+_ERRORS = (*build.ERRORS, RunError, parallel.ProcessError, ahead.TopologyError)
 # Where a checkpoint's position has the metrics that are in no line yet.
 _PENDING = 'pending'
 
@@ -328,7 +335,6 @@ def main(argv: list[str] | None = None) -> int:
   add(
     '--workdir',
     type=arguments.path,
-    required=True,
     help="the run's folder",
   )
   add(
@@ -350,12 +356,30 @@ def main(argv: list[str] | None = None) -> int:
   )
   add('--num_processes', type=int, help='how many train together')
   add('--process_id', type=int, help='which one this is, from 0')
+  add(
+    '--dry_run',
+    action='store_true',
+    help='tell what the run would be; wants no --workdir',
+  )
+  add(
+    '--topology',
+    metavar='h100:8|v5e:4x4',
+    help='with --dry_run: devices that need not be here',
+  )
   try:
     args = parser.parse(argv)
     memory.prepare()
+    if args.topology:
+      if not args.dry_run:
+        parser.error('--topology is of use with --dry_run only')
+      return dry_run.run(args.config, args.topology)
+    if not (args.dry_run or args.workdir):
+      parser.error('the following arguments are required: --workdir')
     parallel.start(args.coordinator, args.num_processes, args.process_id)
+    if args.dry_run:
+      return dry_run.run(args.config)
     reached = train(args.config, args.workdir, args.resume, args.profile)
-  except (*build.ERRORS, RunError, parallel.ProcessError) as error:
+  except _ERRORS as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
   except KeyboardInterrupt:

@@ -108,7 +108,7 @@ def load(
     info = builder.info.splits[split]
     source = builder.as_data_source(split)
     if in_memory == 'auto':
-      keep = info.num_bytes < _physical_memory() // 3
+      keep = info.num_bytes < physical_memory() // 3
     else:
       keep = in_memory == 'true'
     return _read(source, directory, split, builder.info.metadata or {}, keep)
@@ -210,6 +210,6 @@ def _directory(
   return versions[max(versions)]
 
 
-def _physical_memory() -> int:
+def physical_memory() -> int:
   """Returns the machine's memory in bytes."""
   return os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')

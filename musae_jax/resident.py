@@ -14,14 +14,23 @@ from musae_jax import batches, data, parallel
 _SHARE = 4
 
 
+def num_bytes(split: data.Split) -> int:
+  """What the split takes on each device."""
+  return split.phrases.nbytes + split.genres.nbytes
+
+
+def is_small(split: data.Split, memory: int) -> bool:
+  """Whether it takes a quarter of a device's memory, in bytes, at most."""
+  return num_bytes(split) * _SHARE <= memory
+
+
 def fits(split: data.Split, mesh: Mesh) -> bool:
-  """Whether the split takes a quarter of a device's memory at most.
+  """Whether the split is small beside the memory of these devices.
 
   The same in all processes. False where the device's memory is the host's.
   """
   memory = mesh.local_devices[0].memory_stats() or {'bytes_limit': 0}
-  size = split.phrases.nbytes + split.genres.nbytes
-  return parallel.on_all(size * _SHARE <= memory['bytes_limit'])
+  return parallel.on_all(is_small(split, memory['bytes_limit']))
 
 
 class Resident:

@@ -88,7 +88,7 @@ def test_checksum_sees_every_field():
 def test_auto_keeps_a_small_split_in_memory(tiny_data, monkeypatch):
   split = data.load(NAME, tiny_data, 'train')
   assert not isinstance(split.phrases, np.memmap)
-  monkeypatch.setattr(data, '_physical_memory', lambda: 100)
+  monkeypatch.setattr(data, 'physical_memory', lambda: 100)
   split = data.load(NAME, tiny_data, 'train')
   assert isinstance(split.phrases, np.memmap)
 
