@@ -47,6 +47,8 @@ _AT_LEAST = {
   'train.eval_phrases': 1,
   'train.checkpoint_every': 1,
   'train.keep': 1,
+  'train.keep_every': 0,
+  'train.keep_best': 0,
   'prior.num_components': 1,
   'prior.num_points': 1,
 }

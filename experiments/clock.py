@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 import jax
 
-STEPS = 'steps'
+STEPS, INPUT = 'steps', 'input'
 
 
 class Clock:
   """Counts each second since it was made as spent on one thing.
 
-  That is 'start' wherever nothing else is said.
+  That is 'start' wherever nothing else is said. A thread of its own may ask for
+  the seconds meanwhile.
   """
 
   def __init__(self):
@@ -39,8 +40,19 @@ class Clock:
 
   def seconds(self) -> Counter[str]:
     """Seconds spent on each thing so far; 0 on what is not there."""
-    self._change(self._spent_on)
-    return self._seconds.copy()
+    found = self._seconds.copy()
+    found[self._spent_on] += time.monotonic() - self._since
+    return found
+
+  def updating(self) -> float:
+    """Seconds spent on steps, and on waiting for their input."""
+    found = self.seconds()
+    return found[STEPS] + found[INPUT]
+
+  def recount(self, seconds: float, on: str) -> None:
+    """Counts so much of what now is spent on one thing as spent on another."""
+    self._seconds[self._spent_on] -= seconds
+    self._seconds[on] += seconds
 
   def describe(self) -> str:
     """All seconds, and the share that each thing took; the largest first."""

@@ -4,6 +4,7 @@ Both give the same batches in the same order, and their positions are the same
 number of steps, so that a run may go on with the other.
 """
 
+import time
 from typing import Any, Protocol
 
 import jax
@@ -11,6 +12,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from experiments import build
+from experiments.clock import INPUT, Clock
 from experiments.config_flag import ConfigError
 from musae_jax import batches, data, models, parallel, resident, training
 
@@ -42,9 +44,20 @@ class Feed(Protocol):
 
 
 def make(
-  config: ConfigDict, model: models.MusAE, split: data.Split, mesh: Mesh
+  config: ConfigDict,
+  model: models.MusAE,
+  split: data.Split,
+  mesh: Mesh,
+  clock: Clock,
 ) -> Feed:
   """Returns the feed that `config.data.on_device` asks for.
+
+  Args:
+    config: of the run.
+    model: to train.
+    split: the training phrases.
+    mesh: the devices.
+    clock: which is told of waiting for a batch.
 
   Raises:
     ConfigError: it has no room for what other fields ask for.
@@ -59,15 +72,18 @@ def make(
       'expected 1 where the data set is not on the device: '
       'config.data.on_device=true puts it there'
     )
-  return (_FromDevice if on_device else _FromHost)(config, model, split, mesh)
+  if on_device:
+    return _FromDevice(config, model, split, mesh)
+  return _FromHost(config, model, split, mesh, clock)
 
 
 class _FromHost:
   num_updates = 1
 
-  def __init__(self, config, model, split, mesh):
+  def __init__(self, config, model, split, mesh, clock):
     train = config.train
-    self._mesh = mesh
+    self._mesh, self._clock = mesh, clock
+    self._last = ()  # metrics of the last update, perhaps still to come
     share = parallel.share(mesh, train.batch_size)
     self._batches = batches.make(split, train.batch_size, train.seed, share)
     self._step = training.make_train_step(model, build.settings(config), mesh)
@@ -80,8 +96,13 @@ class _FromHost:
     self._step = self._step.lower(state, self._shapes).compile()
 
   def update(self, state):
+    began = time.monotonic()
     batch = parallel.shard_batch(next(self._batches), self._mesh)
-    return self._step(state, batch)
+    # Devices that still work have not waited.
+    if all(x.is_ready() for x in jax.tree.leaves(self._last)):
+      self._clock.recount(time.monotonic() - began, INPUT)
+    state, self._last = self._step(state, batch)
+    return state, self._last
 
   def get_state(self):
     return self._batches.get_state()

@@ -21,6 +21,9 @@ _MAY_CHANGE = frozenset(
     'train.eval_phrases',
     'train.checkpoint_every',
     'train.keep',
+    'train.keep_every',
+    'train.keep_best',
+    'train.on_nan',
   }
 )
 

@@ -4,7 +4,8 @@
 
 Killed at any moment and started again with the same command, a run ends in
 the same parameters and the same metrics.jsonl as one that was left alone. On
-SIGTERM it saves after the step that it is at and exits with status 75.
+SIGTERM it saves after the step that it is at and exits with status 75; it also
+ends with that, without a save, where another process of the job is gone.
 
 Processes that SLURM or a TPU started find each other. Elsewhere each is given
 --coordinator, --num_processes and --process_id.
@@ -15,9 +16,11 @@ whether it fits, and what its devices would send each other.
 
 import argparse
 import contextlib
-import math
+import logging
 import os
 import sys
+import threading
+import time
 from typing import NamedTuple
 
 import jax
@@ -31,16 +34,19 @@ from experiments import (
   config_flag,
   dry_run,
   feeds,
+  heartbeat,
   memory,
   preemption,
   profiling,
   writer,
 )
 from experiments.clock import STEPS, Clock
+from experiments.pending import Diverged, Pending
 from experiments.resumed import RunError, check_same
 from musae_jax import (
   arguments,
   batches,
+  cache,
   checkpoint,
   evaluation,
   flops,
@@ -54,6 +60,8 @@ from musae_jax.pianoroll import TRACKS
 _ERRORS = (*build.ERRORS, RunError, parallel.ProcessError, ahead.TopologyError)
 # Where a checkpoint's position has the metrics that are in no line yet.
 _PENDING = 'pending'
+# What a validation's score is the mean of.
+_ACCURACIES = [f'accuracy/{track}' for track in TRACKS]
 
 
 class Run(NamedTuple):
@@ -110,7 +118,7 @@ def train(
       if parallel.is_first():
         stack.enter_context(_alone(workdir))
     checkpoints = stack.enter_context(
-      checkpoint.Checkpoints(workdir, config.train.keep)
+      checkpoint.Checkpoints(workdir, _keep(config.train))
     )
     saved = None
     if checkpoints.steps():
@@ -144,7 +152,7 @@ def _begin(
     config,
     splits,
     mesh,
-    feeds.make(config, model, splits.train, mesh),
+    feeds.make(config, model, splits.train, mesh, clock),
     evaluation.make_eval_step(model, mesh),
     writer.Work(
       batch_size,
@@ -168,7 +176,9 @@ def _loop(
 ) -> int:
   """Updates, logs, validates and saves; returns the step it stopped at."""
   config, feed, clock = run.config.train, run.feed, run.clock
+  began = time.monotonic()
   start, state, pending = _restore(run, workdir, checkpoints, state)
+  restored = time.monotonic() - began
   if start >= config.num_steps:
     if parallel.is_first():
       print(
@@ -176,7 +186,13 @@ def _loop(
         'nothing to do'
       )
     return start
-  with _writer(run, workdir, start) as log, clock.spending(STEPS):
+  with (
+    _writer(run, workdir, start) as log,
+    heartbeat.Heartbeat(log.say, clock) as beating,
+    clock.spending(STEPS),
+  ):
+    if start:
+      log.say(f'restored step {start} in {restored:.2f} s')
     log.say(
       f'{workdir}: step {start} of {config.num_steps}, {run.mesh.size} x '
       f'{run.work.device_kind}; compiling'
@@ -190,28 +206,53 @@ def _loop(
       profiler.before(before + 1, step, state)
       state, metrics = feed.update(state)
       profiler.after(step, metrics)
-      pending.append(metrics)
+      pending.add(metrics)
+      beating.at(step)
       last = step == config.num_steps
       stops = preempted.stops(range(before + 1, step + 1)) and not last
+      score = None
       if stops:
-        _means(pending, step, checkpoints.steps())  # finite, or not saved
+        _means(pending, checkpoints)  # sound, or not saved
       if last or step % config.log_every == 0:
-        means = _means(pending, step, checkpoints.steps())
-        pending = []
+        means = _means(pending, checkpoints)
+        pending = Pending(step)
         log.write(step, 'train', means)
         log.progress(step, _summary(means))
+        _tell_saved(log, checkpoints, wait=False)
       if last or step % config.eval_every == 0:
         with clock.spending('validation', after=state):
-          log.write(step, 'validation', _validate(run, state.params))
+          scores = _validate(run, state.params)
+          score = float(np.mean([scores[name] for name in _ACCURACIES]))
+          log.write(step, 'validation', scores)
       if last or stops or step % config.checkpoint_every == 0:
         with clock.spending('save', after=state):
-          position = feed.get_state() | {_PENDING: _as_json(pending)}
-          checkpoints.save(step, state, position, run.about)
+          _tell_saved(log, checkpoints)
+          position = feed.get_state() | {_PENDING: pending.as_json()}
+          checkpoints.save(step, state, position, run.about, score)
       if stops:
-        log.say(f'SIGTERM: saved step {step}; the same command goes on')
         break
+    with clock.spending('save'):
+      _tell_saved(log, checkpoints)
+    if stops:
+      log.say(f'SIGTERM: saved step {step}; the same command goes on')
     log.say(clock.describe())
   return step
+
+
+def _tell_saved(
+  log: writer.Writer, checkpoints: checkpoint.Checkpoints, wait: bool = True
+) -> None:
+  """Says what the last save took, if it has ended and that is not yet said."""
+  saved = checkpoints.finish(wait)
+  if saved:
+    log.say(
+      f'saved step {saved.step} in {saved.seconds:.2f} s, of which training '
+      f'waited {saved.held:.2f}'
+    )
+
+
+def _keep(config: ConfigDict) -> checkpoint.Keep:
+  return checkpoint.Keep(config.keep, config.keep_every, config.keep_best)
 
 
 def _restore(
@@ -219,7 +260,7 @@ def _restore(
   workdir: str | os.PathLike,
   checkpoints: checkpoint.Checkpoints,
   state: training.TrainState,
-) -> tuple[int, training.TrainState, list[dict]]:
+) -> tuple[int, training.TrainState, Pending]:
   """Goes to where the newest checkpoint is; stays where there is none.
 
   Returns:
@@ -229,12 +270,9 @@ def _restore(
     RunError: no dispatch of this config ends at its step.
   """
   if not checkpoints.steps():
-    return 0, state, []
+    return 0, state, Pending(0)
   step, state, position = checkpoints.restore(state)
-  pending = [
-    {name: np.float32(values) for name, values in metrics.items()}
-    for metrics in position.pop(_PENDING, [])
-  ]
+  pending = Pending(step, position.pop(_PENDING, []))
   run.feed.set_state(position)
   if step % run.feed.num_updates:
     raise RunError(
@@ -253,47 +291,33 @@ def _writer(run: Run, workdir: str | os.PathLike, start: int) -> writer.Writer:
   )
 
 
-def _as_json(pending: list[dict]) -> list[dict]:
-  """Returns the metrics since the last line, for the line after a restart."""
-  return [
-    {name: values.tolist() for name, values in metrics.items()}
-    for metrics in jax.device_get(pending)
-  ]
-
-
 def _means(
-  pending: list[dict], step: int, saved: list[int]
+  pending: Pending, checkpoints: checkpoint.Checkpoints
 ) -> dict[str, float]:
   """Returns the mean of each metric over the steps since the last line.
 
-  Args:
-    pending: the metrics of each dispatch, scalars or [steps].
-    step: the last of them.
-    saved: the steps that there are checkpoints of.
-
   Raises:
-    RunError: one is not finite, so that neither is the state.
+    RunError: one is not sound, so that neither is the state.
   """
-  found = jax.device_get(pending)
-  means = {
-    name: float(np.mean(np.hstack([metrics[name] for metrics in found])))
-    for name in found[0]
-  }
-  for name, mean in means.items():
-    if not math.isfinite(mean):
-      kept = f'the last is of step {saved[-1]}' if saved else 'there is none'
-      raise RunError(
-        f'{name} became {mean} by step {step}, of which no checkpoint is '
-        f'saved ({kept}); a lower config.train.learning_rate may help'
-      )
-  return means
+  try:
+    return pending.means()
+  except Diverged as error:
+    saved = checkpoints.steps()
+    kept = f'that of step {saved[-1]} stays' if saved else 'there is none'
+    raise RunError(
+      f'{error}; it gets no checkpoint ({kept}): a lower '
+      'config.train.learning_rate may help, or config.train.on_nan=skip where '
+      'it is a single step'
+    ) from error
 
 
 def _summary(means: dict[str, float]) -> str:
   """Returns what a line on the terminal says of the metrics."""
-  accuracy = np.mean([means[f'accuracy/{track}'] for track in TRACKS])
+  accuracy = np.mean([means[name] for name in _ACCURACIES])
+  skipped = means.get('skipped', 0)
   return (
     f'reconstruction {means["reconstruction"]:.3f}  accuracy {accuracy:.3f}'
+    + (f'  {skipped:.1%} of steps skipped' if skipped else '')
   )
 
 
@@ -369,6 +393,7 @@ def main(argv: list[str] | None = None) -> int:
   try:
     args = parser.parse(argv)
     memory.prepare()
+    cache.keep_programs()
     if args.topology:
       if not args.dry_run:
         parser.error('--topology is of use with --dry_run only')
@@ -382,6 +407,10 @@ def main(argv: list[str] | None = None) -> int:
   except _ERRORS as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
+  except jax.errors.JaxRuntimeError as error:
+    if jax.process_count() == 1:
+      raise
+    _end_without_the_others(error)
   except KeyboardInterrupt:
     print('interrupted; the same command goes on', file=sys.stderr)
     return 130
@@ -389,5 +418,38 @@ def main(argv: list[str] | None = None) -> int:
   return preemption.EXIT_STATUS if stopped else 0
 
 
+def _end_without_the_others(error: Exception) -> None:
+  """Ends the process where another one of the job is gone."""
+  reason, *_ = str(error).splitlines() or [type(error).__name__]
+  print(
+    f'error: another process of the job is gone ({reason[:200]}); started '
+    'again, all go on from the last complete checkpoint',
+    file=sys.stderr,
+    flush=True,
+  )
+  sys.stdout.flush()
+  # At a usual end JAX would wait for the others.
+  os._exit(preemption.EXIT_STATUS)
+
+
+def _hush_threads() -> None:
+  """Has only the main thread report errors.
+
+  What a thread of orbax raises, orbax raises there again, and there it becomes
+  one line.
+  """
+  hook = sys.excepthook
+
+  def report(*error):
+    if threading.current_thread() is threading.main_thread():
+      hook(*error)
+
+  sys.excepthook = report
+  logging.getLogger('absl').addFilter(
+    lambda record: not (record.exc_info and 'orbax' in record.pathname)
+  )
+
+
 if __name__ == '__main__':
+  _hush_threads()
   sys.exit(main())

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import tensorboardX
 import tqdm
 
-from experiments.clock import STEPS, Clock
+from experiments.clock import Clock
 from musae_jax import flops
 
 METRICS = 'metrics.jsonl'
@@ -82,7 +82,7 @@ class Writer:
     self._num_steps = num_steps
     self._work = work
     self._clock = clock
-    self._last = step, clock.seconds()[STEPS]
+    self._last = step, clock.updating()
     workdir = pathlib.Path(workdir)
     _keep_until(workdir / METRICS, step)
     self._lines = open(workdir / METRICS, 'a', encoding='utf-8')
@@ -126,7 +126,7 @@ class Writer:
     To be called after a later step each time, when its updates are done.
     """
     last, before = self._last
-    seconds = self._clock.seconds()[STEPS]
+    seconds = self._clock.updating()
     self._last = step, seconds
     speed = (step - last) / (seconds - before)
     for name, value in self._work.speeds(speed).items():

@@ -6,12 +6,15 @@ passed over, with a warning, for the one before it. Of several processes each
 has to make every call, as they write and read one checkpoint together.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
+import re
+import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -42,6 +45,50 @@ class Restored(NamedTuple):
   position: dict[str, Any]  # as saved
 
 
+class Keep(NamedTuple):
+  """Which checkpoints stay; the others make room for new ones.
+
+  Attributes:
+    latest: so many of the newest.
+    every: those of steps that this divides; 0: none for that.
+    best: so many of those with the highest scores; 0: none for that.
+  """
+
+  latest: int
+  every: int = 0
+  best: int = 0
+
+  def of(self, steps: Iterable[int], scores: Mapping[int, float]) -> set[int]:
+    """Returns those that stay of the checkpoints of these steps.
+
+    Args:
+      steps: of all that there are.
+      scores: of some of them.
+    """
+    steps = sorted(steps)
+    kept = set(steps[-self.latest :])
+    if self.every:
+      kept.update(step for step in steps if step % self.every == 0)
+    if self.best:
+      scored = [step for step in steps if step in scores]
+      kept.update(sorted(scored, key=scores.get)[-self.best :])
+    return kept
+
+
+class Saved(NamedTuple):
+  """A save that is complete.
+
+  Attributes:
+    step: of the checkpoint.
+    held: seconds that the caller had to wait.
+    seconds: from its beginning to its end.
+  """
+
+  step: int
+  held: float
+  seconds: float
+
+
 class Loaded(NamedTuple):
   """What `load` returns: a trained model, and where it comes from."""
 
@@ -61,19 +108,33 @@ class _Manager(ocp.CheckpointManager):
     return False
 
 
+class _Policy:
+  """Asked by orbax which checkpoints to preserve."""
+
+  def __init__(self, keep: Keep, scores: Mapping[int, float]):
+    self._keep, self._scores = keep, scores
+
+  def should_preserve(self, checkpoints, *, context) -> list[bool]:
+    """Returns an answer for each."""
+    del context
+    steps = [checkpoint.step for checkpoint in checkpoints]
+    kept = self._keep.of(steps, self._scores)
+    return [step in kept for step in steps]
+
+
 class Checkpoints:
   """The checkpoints in a run's folder.
 
   Use as a context manager: leaving it waits for the save that is under way.
   """
 
-  def __init__(self, workdir: str | os.PathLike, keep: int | None = None):
+  def __init__(self, workdir: str | os.PathLike, keep: Keep | None = None):
     """Opens the folder, to write to it where `keep` is given.
 
     Args:
       workdir: the run's folder.
-      keep: how many of the newest to keep. None: only to read; nothing is
-        created and nothing tidied up, as another process may be training.
+      keep: which checkpoints to keep. None: only to read; nothing is created
+        and nothing tidied up, as another process may be training.
 
     Raises:
       CheckpointError: it is a file.
@@ -81,7 +142,10 @@ class Checkpoints:
     self.folder = pathlib.Path(workdir).absolute() / FOLDER
     if self.folder.exists() and not self.folder.is_dir():
       raise CheckpointError(f'{self.folder}: is a file, expected a folder')
-    newest = ocp.checkpoint_managers.LatestN(keep)
+    self._scores = {}
+    # The save that is under way: its step, its beginning, what it held up for.
+    self._saving = None
+    self._ended = None
     self._manager = _Manager(
       self.folder,
       item_handlers={
@@ -91,7 +155,10 @@ class Checkpoints:
       options=ocp.CheckpointManagerOptions(
         create=keep is not None,
         cleanup_tmp_directories=keep is not None,
-        preservation_policy=newest,
+        preservation_policy=_Policy(keep, self._scores) if keep else None,
+        async_options=ocp.options.AsyncOptions(
+          post_finalization_callback=self._note_the_end
+        ),
       ),
     )
 
@@ -100,43 +167,90 @@ class Checkpoints:
 
   def __exit__(self, *unused):
     try:
+      self.finish()
+    finally:
       self._manager.close()
-    except Exception as error:
-      raise CheckpointError(
-        f'{self.folder}: the last save failed: {_line(error)}'
-      ) from error
+
+  def _note_the_end(self) -> None:
+    self._ended = time.monotonic()
 
   def steps(self) -> list[int]:
     """Returns the steps that there are checkpoints of, in order."""
     return sorted(self._manager.all_steps())
 
-  def save(self, step: int, state, position: dict, about: dict) -> None:
+  def save(
+    self,
+    step: int,
+    state,
+    position: dict,
+    about: dict,
+    score: float | None = None,
+  ) -> None:
     """Starts to save; the caller may change or donate the state at once.
+
+    One save at a time: that before is waited for.
 
     Args:
       step: updates done.
       state: tree of arrays; typed PRNG keys are welcome.
       position: in the data, and what else is to be known there, as JSON.
       about: what describes the run, as JSON: 'config' and 'dataset'.
+      score: the higher the better; None: not known at this step.
 
     Raises:
       CheckpointError: this save or the one before it failed.
     """
+    self.finish()
+    began = time.monotonic()
     run = {
       **about,
       'step': step,
       'position': position,
+      'score': score,
       'checksums': checksums(state),
     }
+    self._note_score(run)
     run['checksum'] = _checksum(run)
-    try:
+    self._ended = None
+    with self._saves(step):
       self._manager.save(
         step,
         args=ocp.args.Composite(
           state=ocp.args.PyTreeSave(state), run=ocp.args.JsonSave(run)
         ),
       )
-    except Exception as error:
+    self._saving = step, began, time.monotonic() - began
+
+  def finish(self, wait: bool = True) -> Saved | None:
+    """Returns what the last save took, when it has ended, and only once.
+
+    Args:
+      wait: for it to end; otherwise None is returned of one under way.
+
+    Raises:
+      CheckpointError: it failed.
+    """
+    if self._saving is None:
+      return None
+    step, began, held = self._saving
+    with self._saves(step):
+      self._manager.check_for_errors()
+      if not wait and self._ended is None:
+        return None
+      self._saving = None
+      self._manager.wait_until_finished()
+    return Saved(step, held, (self._ended or time.monotonic()) - began)
+
+  def _note_score(self, run: dict[str, Any]) -> None:
+    if run['score'] is not None:
+      self._scores[run['step']] = run['score']
+
+  @contextlib.contextmanager
+  def _saves(self, step: int) -> Iterator[None]:
+    """Has what fails inside say that this step could not be saved."""
+    try:
+      yield
+    except Exception as error:  # orbax raises whatever its parts raise
       raise CheckpointError(
         f'{self.folder}: cannot save step {step}: {_line(error)}'
       ) from error
@@ -167,6 +281,9 @@ class Checkpoints:
         for newer in [s for s in self.steps() if s > step]:
           self._set_aside(newer)
     self._manager.reload()
+    for older in self.steps():
+      with contextlib.suppress(Exception):  # then it has no score
+        self._note_score(self._read_run(older))
     return Restored(step, state, position)
 
   def load_params(self) -> tuple[int, dict, dict]:
@@ -350,4 +467,8 @@ def _compute(config: Mapping[str, Any], platform: str) -> Compute:
 
 def _line(error: Exception) -> str:
   """Returns the first line of an error's message, cut to a line's length."""
+  # Where the system refused, TensorStore says so at the end of a long line.
+  refused = re.search(r"os_error_code='(\d+)'", str(error))
+  if refused:
+    return os.strerror(int(refused[1]))
   return (str(error).splitlines() or [type(error).__name__])[0][:200]

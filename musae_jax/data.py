@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from musae_jax import stored
+from musae_jax import cache, stored
 
 # The command that builds a data set from Lakh.
 BUILT_BY = 'python -m tfds_lakh.build --config={config} --data_dir={dir}'
@@ -174,8 +174,7 @@ def _examples(source) -> Iterator[dict]:
 
 def _stored(source, directory, name, key, shape) -> np.memmap:
   """Returns the phrases on disk, from a file that is written if need be."""
-  cache = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
-  folders = directory, pathlib.Path(cache, 'musae_jax', name)
+  folders = directory, cache.folder(name)
   try:
     return stored.phrases(
       folders,

@@ -5,6 +5,7 @@ XLA inserts the sums.
 """
 
 import contextlib
+import functools
 import importlib.util
 import inspect
 import os
@@ -15,6 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+# After so long a silence a process counts as gone, and the others are ended.
+HEARTBEAT_SECONDS = 30
+_initialize = functools.partial(
+  jax.distributed.initialize, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
+)
 
 
 class ProcessError(RuntimeError):
@@ -42,13 +49,13 @@ def start(
   given = coordinator, num_processes, process_id
   if given != (None, None, None):
     _check(*given)
-    jax.distributed.initialize(*given, cluster_detection_method='deactivate')
+    _initialize(*given, cluster_detection_method='deactivate')
   elif _slurm_tasks() > 1:
-    jax.distributed.initialize(cluster_detection_method='slurm')
+    _initialize(cluster_detection_method='slurm')
   elif importlib.util.find_spec('libtpu'):
     # A ValueError: no TPU is here, only its library.
     with contextlib.suppress(ValueError):
-      jax.distributed.initialize()
+      _initialize()
 
 
 def _check(coordinator, num_processes, process_id) -> None:

@@ -32,6 +32,7 @@ DECAYS = {
   'none': lambda rate, t: 1.0,
 }
 CONDITIONS = ('set', 'tag', 'none')
+ON_NAN = ('stop', 'skip')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,9 @@ class Settings:
       'tag' drawn at this visit (as in the authors' code), or 'none' (as in the
       paper's text). In each case the prior's draws come from its petals.
     transpose: move each phrase by -5 to 6 semitones, drawn at each visit.
+    on_nan: whether an update with a metric that is not finite is made, for
+      whoever trains to 'stop' at, or 'skip'ped: the state stays as it was, but
+      for its step, and so the next update has another batch and key.
   """
 
   learning_rate: float = 1e-4
@@ -70,9 +74,14 @@ class Settings:
   penalty_weight: float = 10.0
   condition: str = 'set'
   transpose: bool = True
+  on_nan: str = 'stop'
 
   def __post_init__(self):
-    for field, table in (('decay_kind', DECAYS), ('condition', CONDITIONS)):
+    for field, table in (
+      ('decay_kind', DECAYS),
+      ('condition', CONDITIONS),
+      ('on_nan', ON_NAN),
+    ):
       if getattr(self, field) not in table:
         expected = ', '.join(table)
         raise ValueError(
@@ -267,13 +276,21 @@ def _update(model, settings, mesh, state, batch):
   params = {**autoencoder, 'critic': critic}
   # Of what the update leaves: the loss is of what it found.
   metrics['parameter_norm'] = optax.tree.norm(params)
-  state = state.replace(
-    step=state.step + 1,
-    params=params,
-    optimizer=optimizer,
-    critic_optimizer=critic_optimizer,
-  )
-  return state, metrics
+  found = {
+    'params': params,
+    'optimizer': optimizer,
+    'critic_optimizer': critic_optimizer,
+  }
+  if settings.on_nan == 'skip':
+    sound = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
+    found = {
+      name: jax.tree.map(
+        functools.partial(jnp.where, sound), new, getattr(state, name)
+      )
+      for name, new in found.items()
+    }
+    metrics['skipped'] = jnp.float32(~sound)
+  return state.replace(step=state.step + 1, **found), metrics
 
 
 def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
@@ -291,7 +308,7 @@ def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
     A jitted function. Its batch is a dict of 'phrases', uint8[b, T, 4], and
     'genres', bool[b, k] (only a mixture looks at them, and k is its number of
     components). Its metrics are scalars, those of the critic from the last of
-    its updates.
+    its updates; 'skipped' is among them where updates may be.
   """
 
   def step(state, batch):

@@ -1,9 +1,13 @@
 """Eight CPU devices for every test, and flags as if a program had started."""
 
 import os
+import tempfile
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ.setdefault('XLA_FLAGS', '--xla_force_host_platform_device_count=8')
+
+_programs = tempfile.TemporaryDirectory()
+os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', _programs.name)
 
 import numpy as np
 import pytest

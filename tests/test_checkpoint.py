@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from musae_jax import checkpoint, models, priors
-from musae_jax.checkpoint import Checkpoints
+from musae_jax.checkpoint import Checkpoints, Keep
 
 ABOUT = {'config': {'model': {'width': 8}}, 'dataset': {'genres': ['rock']}}
 
@@ -36,7 +36,7 @@ def same(a, b) -> bool:
 
 
 def fill(workdir, steps=(1, 2)):
-  with Checkpoints(workdir, keep=3) as checkpoints:
+  with Checkpoints(workdir, keep=Keep(3)) as checkpoints:
     for step in steps:
       position = {'next_index': step}
       checkpoints.save(step, make_state(step), position, ABOUT)
@@ -60,7 +60,7 @@ def flip_a_bit(path):
 
 def test_restored_equals_saved(tmp_path):
   fill(tmp_path)
-  with Checkpoints(tmp_path, keep=3) as checkpoints:
+  with Checkpoints(tmp_path, keep=Keep(3)) as checkpoints:
     assert checkpoints.steps() == [1, 2]
     assert checkpoints.about()['config'] == ABOUT['config']
     step, state, position = checkpoints.restore(make_state(0))
@@ -75,7 +75,7 @@ def test_state_may_be_donated_while_it_is_saved(tmp_path):
     return w + 1
 
   w = update(jnp.zeros(4_000_000))
-  with Checkpoints(tmp_path, keep=3) as checkpoints:
+  with Checkpoints(tmp_path, keep=Keep(3)) as checkpoints:
     checkpoints.save(1, {'params': w}, {}, ABOUT)
     for _ in range(10):
       w = update(w)
@@ -87,7 +87,7 @@ def test_state_may_be_donated_while_it_is_saved(tmp_path):
 
 def test_failed_save_is_an_error_of_one_line(tmp_path):
   with pytest.raises(checkpoint.CheckpointError) as error:
-    with Checkpoints(tmp_path, keep=3) as checkpoints:
+    with Checkpoints(tmp_path, keep=Keep(3)) as checkpoints:
       (tmp_path / 'checkpoints').rmdir()
       (tmp_path / 'checkpoints').write_text('no folder')
       checkpoints.save(1, make_state(1), {}, ABOUT)
@@ -108,7 +108,7 @@ def test_restores_to_another_number_of_devices(tmp_path):
   everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
   template = jax.device_put(make_state(0), everywhere)
   fill(tmp_path)
-  with Checkpoints(tmp_path, keep=3) as checkpoints:
+  with Checkpoints(tmp_path, keep=Keep(3)) as checkpoints:
     state = checkpoints.restore(template).state
     assert state['params']['w'].sharding == everywhere
     assert same(state, make_state(2))
@@ -123,7 +123,7 @@ def test_spoilt_newest_falls_back_and_is_set_aside(tmp_path, spoil, caplog):
   fill(tmp_path)
   spoil(array_file(tmp_path, 2))
   assert checkpoint.load(tmp_path).step == 1
-  with Checkpoints(tmp_path, keep=3) as checkpoints:
+  with Checkpoints(tmp_path, keep=Keep(3)) as checkpoints:
     step, state, _ = checkpoints.restore(make_state(0))
     assert step == 1
     assert same(state, make_state(1))
@@ -162,7 +162,7 @@ def replace_in_json(workdir, step, old, new):
 def test_altered_description_is_passed_over(tmp_path, old, new):
   fill(tmp_path)
   replace_in_json(tmp_path, 2, old, new)
-  with Checkpoints(tmp_path, keep=3) as checkpoints:
+  with Checkpoints(tmp_path, keep=Keep(3)) as checkpoints:
     assert checkpoints.about()['step'] == 1
     assert checkpoints.restore(make_state(0)).position == {'next_index': 1}
 
@@ -178,7 +178,7 @@ def test_nothing_readable_is_an_error_and_nothing_moves(tmp_path):
   fill(tmp_path)
   for step in (1, 2):
     truncate(array_file(tmp_path, step))
-  with Checkpoints(tmp_path, keep=3) as checkpoints:
+  with Checkpoints(tmp_path, keep=Keep(3)) as checkpoints:
     with pytest.raises(checkpoint.CheckpointError) as error:
       checkpoints.restore(make_state(0))
     assert '\n' not in str(error.value)
@@ -206,7 +206,7 @@ def test_load_refuses_parameters_that_are_not_finite(tmp_path):
   fill(tmp_path)
   state = make_state(3)
   state['params']['b'] *= jnp.nan
-  with Checkpoints(tmp_path, keep=3) as checkpoints:
+  with Checkpoints(tmp_path, keep=Keep(3)) as checkpoints:
     checkpoints.save(3, state, {}, ABOUT)
   with pytest.raises(checkpoint.CheckpointError, match='step 3 .*not finite'):
     checkpoint.load(tmp_path)

@@ -49,7 +49,7 @@ def workdir(tmp_path_factory):
   model = checkpoint.build_model(CONFIG)
   params = model.init(jax.random.key(0), 32)
   dataset = {'name': 'some/2bar', 'timesteps': 32, 'genres': ['a', 'b']}
-  with checkpoint.Checkpoints(folder, keep=1) as checkpoints:
+  with checkpoint.Checkpoints(folder, keep=checkpoint.Keep(1)) as checkpoints:
     about = {'config': CONFIG, 'dataset': dataset}
     checkpoints.save(3, {'params': params}, {}, about)
   return folder

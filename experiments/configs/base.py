@@ -72,7 +72,13 @@ def get_config() -> ConfigDict:
     eval_every=2_000,  # the same log
     eval_phrases=4_096,  # of the validation split, the same ones every time
     checkpoint_every=2_000,
-    keep=3,  # checkpoints
+    on_nan='stop',  # 'stop' there, or 'skip' an update that is not finite
+    # Which checkpoints stay: so many of the newest, beside them those of each
+    # step that keep_every divides, and so many of those with the best accuracy
+    # in validation, which is known where eval_every divides the step (0: none).
+    keep=3,
+    keep_every=0,
+    keep_best=0,
   )
   return config
 

@@ -1,0 +1,39 @@
+"""What is kept for the next command, in the user's cache folder."""
+
+import os
+import pathlib
+import platform
+import zlib
+
+import jax
+
+_CPU = pathlib.Path('/proc/cpuinfo')
+
+
+def folder(*parts: str) -> pathlib.Path:
+  """The folder of such things; it need not be there."""
+  home = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
+  return pathlib.Path(home, 'musae_jax', *parts)
+
+
+def keep_programs() -> None:
+  """Has JAX keep what it compiles, so that it compiles it once.
+
+  To be called before JAX compiles. JAX_COMPILATION_CACHE_DIR says another
+  folder, JAX_ENABLE_COMPILATION_CACHE=false that there is none. Programs hold
+  instructions of the processor that they were compiled on, which JAX's key does
+  not say: each kind of processor has a folder, for homes that several share.
+  """
+  if jax.config.jax_compilation_cache_dir is None:
+    kind = f'{platform.machine()}-{zlib.crc32(_processor().encode()):08x}'
+    jax.config.update('jax_compilation_cache_dir', str(folder('xla', kind)))
+
+
+def _processor() -> str:
+  """Returns what a processor is, and can do."""
+  try:
+    lines = _CPU.read_text().splitlines()
+  except OSError:  # another system's
+    return platform.processor()
+  wanted = 'model name', 'flags', 'Features'
+  return '\n'.join(sorted({line for line in lines if line.startswith(wanted)}))
