@@ -1,19 +1,28 @@
 """Eight CPU devices for every test, and flags as if a program had started."""
 
 import os
+import shutil
 import tempfile
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ.setdefault('XLA_FLAGS', '--xla_force_host_platform_device_count=8')
 
-_programs = tempfile.TemporaryDirectory()
-os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', _programs.name)
+# Not the user's; xdist's workers inherit it.
+os.environ.setdefault(
+  'JAX_COMPILATION_CACHE_DIR', tempfile.mkdtemp(prefix='musae-tests-')
+)
 
 import numpy as np
 import pytest
 from absl import flags
 
 flags.FLAGS.mark_as_parsed()  # Grain reads absl flags in its threads.
+
+
+def pytest_unconfigure(config):
+  folder = os.environ['JAX_COMPILATION_CACHE_DIR']
+  if 'musae-tests-' in folder and not hasattr(config, 'workerinput'):
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tiny_songs(seed: int, num_songs: int):
