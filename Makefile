@@ -4,6 +4,7 @@
 # make benchmarks: every table on speed of docs/results.md, in runs/benchmarks;
 #                  on a machine with an NVIDIA GPU of 80 GB, at full size:
 #                  make benchmarks GPU=1 BENCH_DATA=a prepared data set
+# make agreement:  that PyTorch and Keras print the losses that ours prints
 # make guard:      what the step costs an H100, compiled without one, is guarded
 PYTHON ?= python3
 VENV ?= .venv
@@ -23,7 +24,12 @@ TIMED = $(VENV)-peers/bin/python -m experiments.benchmarks
 # Songs of the validation split, which training never sees.
 SONGS = funk-00144 jazz-00252 metal-00297
 
-.PHONY: quickstart test benchmarks again guard lint clean
+define peers
+test -d $(VENV)-peers || $(PYTHON) -m venv $(VENV)-peers
+$(VENV)-peers/bin/python -m pip install --quiet -c constraints.txt -e '.[peers$(if $(GPU),$(comma)cuda13)]' pytest
+endef
+
+.PHONY: quickstart test benchmarks again guard agreement lint clean
 
 quickstart: $(VENV)/.installed $(DATA)/midi/labels.csv
 	$(PY) -m tfds_lakh.build --config=2bar --manual_dir=$(DATA)/midi --data_dir=$(DATA)
@@ -49,12 +55,16 @@ guard:
 	$(VENV)-aot/bin/python -m pip install --quiet -c constraints.txt -e '.[aot,aot-tpu]' pytest
 	$(VENV)-aot/bin/python -m pytest tests/test_compiled.py tests/test_dry_run.py
 
+# Of the losses of ours and of the other libraries, which are told side by side.
+agreement:
+	$(peers)
+	$(VENV)-peers/bin/python -m pytest tests/test_benchmarks_step.py
+
 # Table by table, for nothing else may run meanwhile; what fails ends no other.
 benchmarks: $(VENV)/.installed $(if $(filter $(DATA),$(BENCH_DATA)),$(DATA)/midi/labels.csv)
 	test $(BENCH_DATA) != $(DATA) || $(PY) -m tfds_lakh.build --config=2bar \
 	  --manual_dir=$(DATA)/midi --data_dir=$(DATA)
-	test -d $(VENV)-peers || $(PYTHON) -m venv $(VENV)-peers
-	$(VENV)-peers/bin/python -m pip install --quiet -c constraints.txt -e '.[peers$(if $(GPU),$(comma)cuda13)]'
+	$(peers)
 	mkdir -p $(BENCH)
 	$(MAKE) --jobs=1 --keep-going $(TABLES)
 

@@ -438,13 +438,13 @@ def _hush_threads() -> None:
   What a thread of orbax raises, orbax raises there again, and there it becomes
   one line.
   """
-  hook = sys.excepthook
+  hook = sys.unraisablehook
 
-  def report(*error):
+  def report(unraisable):
     if threading.current_thread() is threading.main_thread():
-      hook(*error)
+      hook(unraisable)
 
-  sys.excepthook = report
+  sys.unraisablehook = report
   logging.getLogger('absl').addFilter(
     lambda record: not (record.exc_info and 'orbax' in record.pathname)
   )

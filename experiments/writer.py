@@ -4,15 +4,19 @@
 run that was killed and resumed leaves the file of an undisturbed one.
 """
 
+import contextlib
 import json
 import math
 import os
 import pathlib
 import sys
+import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
-import tensorboardX
 import tqdm
+from tensorboardX import event_file_writer, summary
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from experiments.clock import Clock
 from musae_jax import flops
@@ -58,6 +62,55 @@ class Work(NamedTuple):
     )
 
 
+class Board:
+  """A file of TensorBoard's in a folder, written before a call returns.
+
+  tensorboardX's own `SummaryWriter` writes in a thread. Where that fails, for
+  want of room, it ends, and the calls wait for it forever.
+
+  Args:
+    folder: made where it is not there.
+    step: the last that counts of earlier files.
+  """
+
+  def __init__(self, folder: pathlib.Path, step: int):
+    folder.mkdir(parents=True, exist_ok=True)
+    self._folder = folder
+    # Two of one second would have one name.
+    suffix = f'.{os.getpid()}'
+    with _at(folder):
+      self._file = event_file_writer.EventsWriter(
+        str(folder / 'events'), suffix
+      )
+      self._write(
+        step=step + 1, session_log=SessionLog(status=SessionLog.START)
+      )
+
+  def add(self, step: int, scalars: dict[str, float]) -> None:
+    """Adds values of a step, by name."""
+    with _at(self._folder):
+      for name, value in scalars.items():
+        self._write(step=step, summary=summary.scalar(name, value))
+      self._file.flush()
+
+  def close(self) -> None:
+    """Closes the file, which `add` has completed."""
+    with contextlib.suppress(OSError):
+      self._file.close()
+
+  def _write(self, **fields):
+    self._file.write_event(Event(wall_time=time.time(), **fields))
+
+
+@contextlib.contextmanager
+def _at(path: pathlib.Path) -> Iterator[None]:
+  """Has an error of the system say what it was at."""
+  try:
+    yield
+  except OSError as error:
+    raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 class Writer:
   """Writes what a run measures from `step` on; later lines are dropped.
 
@@ -85,10 +138,9 @@ class Writer:
     self._last = step, clock.updating()
     workdir = pathlib.Path(workdir)
     _keep_until(workdir / METRICS, step)
-    self._lines = open(workdir / METRICS, 'a', encoding='utf-8')
-    self._board = tensorboardX.SummaryWriter(
-      str(workdir / 'tensorboard'), purge_step=step + 1
-    )
+    self._path = workdir / METRICS
+    self._lines = open(self._path, 'ab', buffering=0)
+    self._board = Board(workdir / 'tensorboard', step)
     self._bar = None
     if sys.stderr.isatty():
       # Without tqdm's own speed, which has validation and the like in it.
@@ -116,9 +168,13 @@ class Writer:
     line = {'step': step}
     for name, value in sorted(scalars.items()):
       line[f'{prefix}/{name}'] = value if math.isfinite(value) else None
-      self._board.add_scalar(f'{prefix}/{name}', value, step)
-    self._lines.write(json.dumps(line) + '\n')
-    self._lines.flush()
+    left = memoryview(f'{json.dumps(line)}\n'.encode())
+    with _at(self._path):
+      while left:
+        left = left[self._lines.write(left) :]
+    self._board.add(
+      step, {f'{prefix}/{name}': value for name, value in scalars.items()}
+    )
 
   def progress(self, step: int, text: str) -> None:
     """Shows how far the run is, `text`, and the speed since the last time.
@@ -129,8 +185,8 @@ class Writer:
     seconds = self._clock.updating()
     self._last = step, seconds
     speed = (step - last) / (seconds - before)
-    for name, value in self._work.speeds(speed).items():
-      self._board.add_scalar(f'speed/{name}', value, step)
+    speeds = self._work.speeds(speed)
+    self._board.add(step, {f'speed/{name}': x for name, x in speeds.items()})
     text += f'  {self._work.describe(speed)}'
     if self._bar:
       self._bar.set_postfix_str(text, refresh=False)

@@ -193,7 +193,12 @@ def _scan(step, carry, read, written, compute, reverse=False):
 
   Returns:
     The last carry, and `written` with the results.
+
+  Raises:
+    ValueError: `unroll` is less than 1.
   """
+  if compute.unroll < 1:
+    raise ValueError(f'unroll is {compute.unroll}, expected at least 1')
   num_steps = jax.tree.leaves(written)[0].shape[-3]
   size = next(k for k in range(compute.unroll, 0, -1) if num_steps % k == 0)
   if not compute.in_place:

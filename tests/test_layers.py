@@ -52,6 +52,26 @@ def test_a_wrong_number_of_steps_is_refused(shape, num_steps):
     layer.init(jax.random.key(0), jnp.zeros(shape), num_steps=num_steps)
 
 
+def test_what_is_projected_once_is_not_rounded():
+  x, kernel = jnp.full((1, 1), 1 + 2.0**-10), jnp.zeros((2, 8))
+  inputs = jnp.ones((1, 8))
+  carry = (jnp.zeros((1, 2)),) * 2
+  args = kernel, jnp.zeros(8), carry, 1, Compute(dtype='bfloat16')
+  # bfloat16 takes the 2**-10 away.
+  (cell, _), _ = layers._layer(x, inputs, *args)
+  (rounded, _), _ = layers._layer(x[None], inputs, *args)
+  gate = 1 + 2.0**-10
+  expected = jax.nn.sigmoid(gate) * jnp.tanh(gate)
+  np.testing.assert_allclose(cell, expected, rtol=1e-6)
+  assert abs(rounded - expected).min() > 1e-5
+
+
+def test_no_timesteps_a_turn_are_refused():
+  layer = layers.LSTM(4, compute=Compute(unroll=0))
+  with pytest.raises(ValueError, match='unroll is 0, expected at least 1'):
+    layer.init(jax.random.key(0), jnp.zeros((8, 2, 3)))
+
+
 def test_an_odd_width_is_named():
   with pytest.raises(ValueError, match='width is 5'):
     layers.BiLSTM(5).init(jax.random.key(0), jnp.zeros((2, 1, 20)))

@@ -135,7 +135,9 @@ def test_the_encoder_climbs_the_score_and_nothing_else_of_the_critics(
 def test_the_critic_learns_from_draws_of_the_posterior(state, batch):
   """Adam's first step by hand; the mean of a posterior is no draw of it."""
   model = make_model()
-  settings = dataclasses.replace(CRITIC_ONLY, critic_steps=1)
+  settings = dataclasses.replace(
+    CRITIC_ONLY, critic_steps=1, penalty_weight=3.0
+  )
   params = at(state, 0).params
   critic_key = jax.random.split(jax.random.fold_in(state.key, 0), 3)[1]
   (key,) = jax.random.split(critic_key, 1)
@@ -158,7 +160,7 @@ def test_the_critic_learns_from_draws_of_the_posterior(state, batch):
     norms = jnp.sqrt(jnp.square(slopes).sum(-1))
     penalty = jnp.square(norms - 1).mean()
     estimate = score(z_real).mean() - score(z_fake).mean()
-    return settings.penalty_weight * penalty - estimate
+    return 3 * penalty - estimate
 
   grads = jax.grad(loss)(params['critic'])
   step = training.make_train_step(model, settings)
@@ -176,6 +178,72 @@ def test_the_critic_learns_from_draws_of_the_posterior(state, batch):
     params['critic'],
     grads,
   )
+
+
+def test_both_learning_rates_follow_the_schedule(state, batch):
+  decaying = dataclasses.replace(
+    AUTOENCODER_ONLY,
+    critic_learning_rate=1e-2,
+    decay_kind='inverse_time',
+    learning_rate_decay=1e-3,
+    warmup_steps=4 * LATE + 4,
+  )
+  factor = (LATE + 1) / (4 * LATE + 4) / (1 + 1e-3 * LATE)
+  constant = dataclasses.replace(
+    decaying,
+    learning_rate=factor * decaying.learning_rate,
+    critic_learning_rate=factor * decaying.critic_learning_rate,
+    decay_kind='none',
+    warmup_steps=0,
+  )
+  (found, metrics), (expected, _) = (
+    training.make_train_step(make_model(), settings)(at(state, LATE), batch)
+    for settings in (decaying, constant)
+  )
+  assert metrics['learning_rate'] == pytest.approx(0.005 / 8, rel=1e-4)
+  jax.tree.map(
+    lambda a, e: np.testing.assert_allclose(a, e, rtol=1e-5, atol=1e-7),
+    found.params,
+    expected.params,
+  )
+  assert changed(state.params, found.params) == set(state.params)
+
+
+def test_the_critics_adam_has_its_own_betas(state, batch):
+  """Its moments after one step of the critic, by hand."""
+  settings = dataclasses.replace(
+    CRITIC_ONLY, critic_steps=1, critic_betas=(0.25, 0.75)
+  )
+  step = training.make_train_step(make_model(), settings)
+  after, metrics = step(at(state, 0), batch)
+  moments, norm = after.critic_optimizer, metrics['critic_gradient_norm']
+  np.testing.assert_allclose(optax.tree.norm(moments.mu), 0.75 * norm, 1e-5)
+  squares = sum(x.sum() for x in jax.tree.leaves(moments.nu))
+  np.testing.assert_allclose(squares, 0.25 * norm**2, 1e-5)
+
+
+def test_an_update_that_is_not_finite_is_left_out(state, batch):
+  @dataclasses.dataclass(frozen=True)
+  class Poisoned(training.Settings):
+    def beta(self, step):
+      return jnp.where(step == LATE, jnp.nan, super().beta(step))
+
+  fields = dataclasses.asdict(AUTOENCODER_ONLY)
+  skipping = Poisoned(**fields | {'on_nan': 'skip'})
+  step = training.make_train_step(make_model(), skipping)
+  after, metrics = step(at(state, LATE), batch)
+  assert np.isnan(metrics['loss'])
+  assert metrics['skipped'] == 1
+  assert after.step == LATE + 1
+  for field in ('params', 'optimizer', 'critic_optimizer'):
+    jax.tree.map(
+      np.testing.assert_array_equal,
+      getattr(after, field),
+      getattr(state, field),
+    )
+  after, metrics = step(after, batch)
+  assert metrics['skipped'] == 0
+  assert changed(state.params, after.params) == {'encoder', 'decoder'}
 
 
 def test_beta_weighs_the_score(state, batch, autoencoder_step):
@@ -283,7 +351,7 @@ def test_beta_by_hand():
   np.testing.assert_allclose(capped, [0, 0, 0.1, 0.15, 0.15, 0.15])
 
 
-@pytest.mark.parametrize('field', ['decay_kind', 'condition'])
+@pytest.mark.parametrize('field', ['decay_kind', 'condition', 'on_nan'])
 def test_an_unknown_name_is_named(field):
   with pytest.raises(ValueError, match=f"{field} is 'x', expected one of"):
     training.Settings(**{field: 'x'})

@@ -4,8 +4,8 @@ import math
 import pathlib
 
 import pytest
-import tensorboardX
 import tqdm
+from tensorboardX.proto.event_pb2 import Event
 
 from experiments import clock, profiling, writer
 
@@ -57,12 +57,39 @@ def passed(monkeypatch):
 def scalars(monkeypatch):
   """What goes to TensorBoard: {(name, step): value}."""
   found = {}
-  monkeypatch.setattr(
-    tensorboardX.SummaryWriter,
-    'add_scalar',
-    lambda self, name, value, step: found.__setitem__((name, step), value),
-  )
+
+  def add(self, step, scalars):
+    found.update({(name, step): value for name, value in scalars.items()})
+
+  monkeypatch.setattr(writer.Board, 'add', add)
   return found
+
+
+def test_no_room_is_an_error_that_names_the_file(tmp_path):
+  with open_writer(tmp_path, 0) as log:
+    log._lines.close()
+    log._lines = open('/dev/full', 'ab', buffering=0)
+    with pytest.raises(OSError, match='No space left .*metrics.jsonl'):
+      log.write(1, 'train', {'loss': 1.0})
+
+
+def test_tensorboard_reads_the_values(tmp_path):
+  with open_writer(tmp_path, 0) as log:
+    log.write(1, 'train', {'loss': 0.5})
+  (path,) = (tmp_path / 'tensorboard').iterdir()
+  assert 'tfevents' in path.name
+  events = []
+  data = path.read_bytes()
+  while data:  # length, its checksum, the event, its checksum
+    size = int.from_bytes(data[:8], 'little')
+    events.append(Event.FromString(data[12 : 12 + size]))
+    data = data[16 + size :]
+  version, began, loss = events
+  assert version.file_version == 'brain.Event:2'
+  assert began.step == 1
+  assert loss.step == 1
+  (value,) = loss.summary.value
+  assert (value.tag, value.simple_value) == ('train/loss', 0.5)
 
 
 def test_lines_tell_the_speed_since_the_last_one(

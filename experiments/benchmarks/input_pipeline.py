@@ -10,8 +10,10 @@ Linux, which this takes, says that storage gave the process, reading ahead
 included; a virtual machine's host may have had it in memory all the same.
 """
 
+import argparse
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import sys
@@ -242,6 +244,13 @@ def table(result: dict) -> str:
   return '\n'.join(lines)
 
 
+def _milliseconds(text: str) -> float:
+  found = float(text)  # argparse words what this raises
+  if not 0 < found < math.inf:
+    raise argparse.ArgumentTypeError(f'{text} is not above 0')
+  return found
+
+
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
   parser = arguments.Parser(
@@ -256,8 +265,8 @@ def main(argv: list[str] | None = None) -> int:
   )
   parser.add_argument(
     '--step_ms',
-    type=arguments.positive,
-    default=13,
+    type=_milliseconds,
+    default=13.0,
     help='what a step takes: with --batch_size, the appetite',
   )
   parser.add_argument('--rounds', type=arguments.positive, default=5)

@@ -38,7 +38,8 @@ def get_config() -> ConfigDict:
     dtype='auto',
     unroll=0,  # timesteps in a turn of the LSTMs' loops; 0: 1 on a CPU, else 8
     stacked='auto',  # tracks in one loop; 'auto': one by one on a CPU
-    remat=False,  # whether gates are computed again, which saves memory
+    # Whether gates are computed again: saves memory on a GPU, none on a CPU.
+    remat=False,
   )
   config.critic = dict(
     width=1024,
