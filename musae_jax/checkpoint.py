@@ -462,7 +462,7 @@ def _compute(config: Mapping[str, Any], platform: str) -> Compute:
       chosen[field] = known[value]
   if given.get('unroll'):
     chosen['unroll'] = given['unroll']
-  return for_platform(platform)._replace(**chosen)
+  return for_platform(platform, config['model']['depth'])._replace(**chosen)
 
 
 def _line(error: Exception) -> str:

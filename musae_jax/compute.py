@@ -27,12 +27,17 @@ class Compute(NamedTuple):
   remat: bool = False
 
 
-def for_platform(platform: str) -> Compute:
+def for_platform(platform: str, depth: int) -> Compute:
   """What is fastest on 'cpu', 'gpu' or 'tpu'; docs/results.md has the figures.
 
   An accelerator needs stacking to fill it and unrolling to be launched less
-  often; on a CPU, loops run one by one keep their states in the cache.
+  often. On a CPU, loops that run one by one keep their states in the cache,
+  which pays with several layers; with one, batched products do.
+
+  Args:
+    platform: where.
+    depth: layers of encoder and decoder.
   """
   if platform == 'cpu':
-    return Compute()
+    return Compute(stacked=depth == 1)
   return Compute(dtype='bfloat16', unroll=8, stacked=True, in_place=True)

@@ -315,7 +315,7 @@ def test_no_turn_of_a_loop_copies_all_timesteps_on_a_cpu(arrays, constant):
   x, carry, params = arrays
 
   def loss(*args):
-    return scalar(layer(for_platform('cpu'))(*args))
+    return scalar(layer(for_platform('cpu', depth=3))(*args))
 
   args = params, x[0] if constant else x, carry
   text = jax.jit(jax.grad(loss, (0, 1, 2))).lower(*args).compile().as_text()

@@ -37,7 +37,8 @@ def get_config() -> ConfigDict:
     # else is float32. 'auto': float32 on a CPU, else bfloat16.
     dtype='auto',
     unroll=0,  # timesteps in a turn of the LSTMs' loops; 0: 1 on a CPU, else 8
-    stacked='auto',  # tracks in one loop; 'auto': one by one on a CPU
+    # Tracks in one loop; 'auto': one by one on a CPU where depth is above 1.
+    stacked='auto',
     # Whether gates are computed again: saves memory on a GPU, none on a CPU.
     remat=False,
   )
