@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from jax.experimental import multihost_utils
 from test_checkpoint import array_file, flip_a_bit
-from test_train import FLAGS, arrays, freeze_when, last_step
+from test_train import FLAGS, arrays, freeze_when, kill_when, last_step
 
 from experiments import preemption, train, writer
-from musae_jax import batches, checkpoint, data
+from musae_jax import batches, checkpoint, data, parallel
 
 STEPS, LONG, BATCH, SEED, CALLS = 8, 32, 8, 3, 30
 # Where gradients are rounded otherwise than in one process.
@@ -103,15 +103,21 @@ def environment(tmp_path_factory):
 def start(tiny_data, environment):
   """Starts the processes of a training run of four devices together."""
 
-  def start(workdir, num_processes, *flags, slurm=False):
+  def start(workdir, num_processes, *flags, slurm=False, odd_one=None):
+    """The last process may be odd: an environment of its own, and 5 s early."""
     command = [sys.executable, '-m', 'experiments.train', *RUN, *flags]
     command += [f'--config.data.dir={tiny_data}', f'--workdir={workdir}']
     address = free_address()
     found = []
-    for i in range(num_processes):
+    for i in reversed(range(num_processes)):
       together, told = {}, []
+      if odd_one:
+        if i == num_processes - 1:
+          together |= odd_one
+        else:
+          time.sleep(5)
       if slurm:
-        together = {
+        together |= {
           'SLURM_JOB_ID': '1',
           'SLURM_STEP_NODELIST': 'localhost',
           'SLURM_NTASKS': str(num_processes),
@@ -135,7 +141,7 @@ def start(tiny_data, environment):
           text=True,
         )
       )
-    return found
+    return found[::-1]
 
   return start
 
@@ -300,6 +306,41 @@ def test_sigterm_to_one_of_two_stops_both_at_one_step(two, start, tmp_path):
   assert (tmp_path / writer.METRICS).read_bytes() == (
     two / writer.METRICS
   ).read_bytes()
+
+
+@pytest.mark.parametrize('victim', [0, 1])
+def test_the_others_end_when_one_is_killed_and_all_go_on(
+  two, start, tmp_path, victim
+):
+  processes = start(tmp_path, 2, f'--config.train.num_steps={LONG}')
+  kill_when(processes[victim], lambda: last_step(tmp_path) >= 8)
+  began, other = time.monotonic(), processes[1 - victim]
+  output, _ = other.communicate(timeout=2 * parallel.HEARTBEAT_SECONDS)
+  # By itself, or by JAX's service, whoever notices first.
+  assert other.returncode in (preemption.EXIT_STATUS, -signal.SIGABRT)
+  assert 'another process of the job is gone' in output or (
+    'another task died' in output
+  )
+  print(f'noticed after {time.monotonic() - began:.0f} s')
+  finish(start(tmp_path, 2, f'--config.train.num_steps={LONG}'))
+  assert arrays(tmp_path) == arrays(two)
+  assert (tmp_path / writer.METRICS).read_bytes() == (
+    two / writer.METRICS
+  ).read_bytes()
+
+
+def test_clocks_and_the_order_of_start_do_not_matter(one, start, tmp_path):
+  """The second process is early, and a day ahead of the first."""
+  ahead = tmp_path / 'ahead'
+  ahead.mkdir()
+  (ahead / 'sitecustomize.py').write_text(
+    'import time\nnow = time.time\ntime.time = lambda: now() + 86_400\n'
+  )
+  workdir = tmp_path / 'run'
+  odd_one = {'PYTHONPATH': str(ahead)}
+  flags = f'--config.train.num_steps={STEPS}'
+  finish(start(workdir, 2, flags, odd_one=odd_one))
+  assert_same(workdir, one)
 
 
 def test_the_step_agreed_on_may_be_inside_of_a_dispatch(monkeypatch):
