@@ -374,7 +374,9 @@ def test_songs_laid_out_as_lakh(tmp_path):
 
 def test_beam_gives_the_same_records(corpus, built, tmp_path):
   pytest.importorskip('apache_beam')
-  flags = ('--config=2bar', '--beam_pipeline_options=runner=DirectRunner')
+  options = 'runner=DirectRunner,direct_running_mode=multi_processing'
+  options += ',direct_num_workers=2'
+  flags = '--config=2bar', f'--beam_pipeline_options={options}'
   assert run_build(corpus, tmp_path, *flags) == 0
   found, expected = rows(tmp_path), rows(built)
   for split in expected:
