@@ -169,7 +169,8 @@ class Checkpoints:
     try:
       self.finish()
     finally:
-      self._manager.close()
+      with contextlib.suppress(Exception):  # which `finish` has told of
+        self._manager.close()
 
   def _note_the_end(self) -> None:
     self._ended = time.monotonic()

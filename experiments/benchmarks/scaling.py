@@ -75,7 +75,9 @@ class Step:
       'genres': genres.astype(bool),
     }
     self._state = parallel.replicate(state, mesh)
-    self._batch = parallel.shard_batch(batch, mesh)
+    share = parallel.share(mesh, case.batch)
+    mine = jax.tree.map(lambda x: x[share], batch)
+    self._batch = parallel.shard_batch(mine, mesh)
     self._step = (
       training.make_train_step(model, settings, mesh)
       .lower(self._state, self._batch)
@@ -83,6 +85,11 @@ class Step:
     )
     self.memory = self._step.memory_analysis().temp_size_in_bytes
     self.seconds(1)
+
+  @property
+  def text(self) -> str:
+    """The compiled program, as HLO."""
+    return self._step.as_text()
 
   def seconds(self, updates: int) -> float:
     """Mean time of some updates."""
@@ -226,7 +233,8 @@ def table(result: dict[str, Any]) -> str:
   return '\n'.join(lines)
 
 
-def _sizes(text: str) -> list[int]:
+def sizes(text: str) -> list[int]:
+  """The sizes that a text says, commas between, in order."""
   return sorted({arguments.positive(part) for part in text.split(',') if part})
 
 
@@ -237,7 +245,7 @@ def main(argv: list[str] | None = None) -> int:
   )
   parser.add_argument(
     '--timesteps',
-    type=_sizes,
+    type=sizes,
     default=_TIMESTEPS,
     metavar='N,N',
     help='sizes of a sweep; empty: none (default: 16 to 256)',
@@ -249,7 +257,7 @@ def main(argv: list[str] | None = None) -> int:
     ('devices', 'powers of two, up to what there is'),
   ):
     parser.add_argument(
-      f'--{name}', type=_sizes, metavar='N,N', help=f'(default: {default})'
+      f'--{name}', type=sizes, metavar='N,N', help=f'(default: {default})'
     )
   parser.add_argument('--rounds', type=arguments.positive, default=7)
   parser.add_argument(
