@@ -10,6 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 # A module may import those that stand before it.
 ORDER = (
+  'cache',
   'pianoroll',
   'midi',
   'exchange',

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# A training run on a SLURM cluster, one process a GPU:
+#
+#     sbatch --nodes=2 experiments/launch/slurm.sh flower16 /shared/runs/flower16 \
+#       [FLAGS OF experiments.train]
+#
+# It is requeued, and goes on from the last checkpoint, where SLURM takes the
+# nodes away, where the time is over, or where a process was lost. PYTHON names
+# the interpreter, if not python.
+#SBATCH --job-name=musae
+#SBATCH --gpus-per-node=8
+#SBATCH --ntasks-per-node=8
+#SBATCH --cpus-per-task=8
+#SBATCH --time=24:00:00
+#SBATCH --signal=TERM@300
+#SBATCH --requeue
+#SBATCH --open-mode=append
+set -uo pipefail
+
+if (($# < 2)); then
+  echo "usage: sbatch slurm.sh CONFIG WORKDIR [FLAGS]" >&2
+  exit 2
+fi
+config=$1 workdir=$2
+shift 2
+
+srun --kill-on-bad-exit=0 "${PYTHON:-python}" -m experiments.train \
+  --config="$config" --workdir="$workdir" "$@"
+status=$?
+
+# 75: SIGTERM, or another process was lost; 134 and 137: ended with it, or killed.
+case $status in
+75 | 134 | 137)
+  echo "exit status $status: job $SLURM_JOB_ID is requeued" >&2
+  scontrol requeue "$SLURM_JOB_ID"
+  ;;
+esac
+exit $status
