@@ -22,10 +22,15 @@ def path(text: str) -> str:
   """The path that a text says.
 
   Raises:
-    ArgumentTypeError: it is empty, as where a shell variable was not set.
+    ArgumentTypeError: it is empty, as where a shell variable was not set, or a
+      URL, which would become a folder here.
   """
   if not text:
     raise argparse.ArgumentTypeError('is empty, expected a path')
+  if '://' in text:
+    raise argparse.ArgumentTypeError(
+      f'{text!r} is a URL, expected a path, such as where a bucket is mounted'
+    )
   return text
 
 

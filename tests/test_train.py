@@ -364,13 +364,16 @@ def test_checkpoints_that_are_a_file_are_refused(tiny_data, tmp_path, capsys):
 
 
 @pytest.mark.parametrize('command', [train, evaluate, figures])
-def test_empty_workdir_is_refused(command, capsys):
+@pytest.mark.parametrize(
+  ('workdir', 'word'), [('', 'empty'), ('gs://bucket/run', 'a URL')]
+)
+def test_a_workdir_that_is_no_path_is_refused(command, workdir, word, capsys):
   config = ['--config=quickstart'] if command is train else []
   with pytest.raises(SystemExit):
-    command.main([*config, '--workdir='])
+    command.main([*config, f'--workdir={workdir}'])
   (line,) = capsys.readouterr().err.splitlines()
   assert '--workdir' in line
-  assert 'empty' in line
+  assert word in line
 
 
 @pytest.mark.parametrize('command', [evaluate, figures])
