@@ -1,6 +1,6 @@
 """A config's objects, and what its fields may be.
 
-`checkpoint.build_model` makes the model, from the plain dicts that describe
+`assembly.build_model` makes the model, from the plain dicts that describe
 it; the rest is made here, and the commands read what is theirs. A config here
 is a `ConfigDict`, or the plain dicts that a checkpoint holds.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from experiments.config_flag import ConfigError
-from musae_jax import checkpoint, data, models, priors, training
+from musae_jax import assembly, checkpoint, data, models, priors, training
 from musae_jax.pianoroll import STEPS_PER_BAR
 
 Config = Mapping[str, Any]
@@ -140,7 +140,7 @@ def model(config: Config, platform: str | None = None) -> models.MusAE:
     platform: what they will run on, 'cpu', 'gpu' or 'tpu'; JAX's default.
   """
   try:
-    return checkpoint.build_model(config, platform)
+    return assembly.build_model(config, platform)
   except ValueError as error:
     raise ConfigError(f'config.{error}') from error
 

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from musae_jax import batches, checkpoint, phrases
+from musae_jax import assembly, batches, checkpoint, phrases
 from musae_jax.midi import Song
 from musae_jax.models import MusAE
 from musae_jax.pianoroll import STEPS_PER_BAR, TRACKS, canonical
@@ -32,7 +32,7 @@ class Instrument:
   def of(cls, loaded: checkpoint.Loaded) -> 'Instrument':
     """The instrument of a checkpoint."""
     return cls(
-      checkpoint.build_model(loaded.config),
+      assembly.build_model(loaded.config),
       loaded.params,
       loaded.dataset['timesteps'],
       tuple(loaded.dataset['genres']),

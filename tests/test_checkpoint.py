@@ -1,7 +1,6 @@
 """Saving and restoring a state, whole or spoilt, and models from configs."""
 
 import functools
-import json
 import logging
 
 import jax
@@ -9,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from musae_jax import checkpoint, models, priors
+from musae_jax import checkpoint
 from musae_jax.checkpoint import Checkpoints, Keep
 
 ABOUT = {'config': {'model': {'width': 8}}, 'dataset': {'genres': ['rock']}}
@@ -230,33 +229,3 @@ def test_checksums_see_a_bit_a_swap_and_a_key():
   # By hand: the bits of 1.0 are 127 << 23, their weights 1 and 3.
   assert total(jnp.ones(2)) == (4 * (127 << 23)) % 2**32
   assert total(jnp.array([2, 5], jnp.int8)) == 2 * 1 + 5 * 3
-
-
-CONFIG = {
-  'model': {'latent_dim': 4, 'width': 6, 'depth': 2, 'whitened': False},
-  'critic': {'width': 5, 'activation': 'tanh'},
-  'prior': {'kind': 'flower', 'num_components': 3},
-}
-
-
-def test_model_is_the_one_that_the_config_describes():
-  model = checkpoint.build_model(json.loads(json.dumps(CONFIG)))
-  assert model == models.MusAE(
-    encoder=models.Encoder(4, 6, 2),
-    decoder=models.Decoder(6, 2),
-    critic=models.Critic(5, 'tanh'),
-    prior=priors.Flower(4, 3),
-    whitened=False,
-  )
-
-
-@pytest.mark.parametrize(
-  ('section', 'field', 'word'),
-  [('prior', 'kind', 'swiss_roll'), ('critic', 'activation', 'leaky_relu')],
-)
-def test_unknown_parts_are_listed(section, field, word):
-  config = json.loads(json.dumps(CONFIG))
-  config[section][field] = 'flour'
-  with pytest.raises(ValueError, match=word) as error:
-    checkpoint.build_model(config)
-  assert f'{section}.{field}' in str(error.value)

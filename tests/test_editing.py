@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from musae_jax import checkpoint, editing, midi, phrases
+from musae_jax import assembly, checkpoint, editing, midi, phrases
 from musae_jax.pianoroll import Notes
 
 CONFIG = {
@@ -46,7 +46,7 @@ class Echo(editing.Instrument):
 def workdir(tmp_path_factory):
   """A checkpoint of an untrained model of two-bar phrases."""
   folder = tmp_path_factory.mktemp('run')
-  model = checkpoint.build_model(CONFIG)
+  model = assembly.build_model(CONFIG)
   params = model.init(jax.random.key(0), 32)
   dataset = {'name': 'some/2bar', 'timesteps': 32, 'genres': ['a', 'b']}
   with checkpoint.Checkpoints(folder, keep=checkpoint.Keep(1)) as checkpoints:

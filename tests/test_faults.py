@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from test_train import FLAGS, arrays, freeze_when, last_step, start, undisturbed
 
-from experiments import build, config_flag, train, writer
+from experiments import build, config_flag, loop, train, writer
 from musae_jax import checkpoint, training
 
 __all__ = ['start', 'undisturbed']  # fixtures
@@ -171,7 +171,7 @@ def test_the_best_and_some_stay(tiny_data, tmp_path):
   for config.train.num_steps in (12, 24):
     train.train(config, tmp_path)
   scores = {
-    line['step']: np.mean([line[f'validation/{x}'] for x in train._ACCURACIES])
+    line['step']: np.mean([line[f'validation/{x}'] for x in loop.ACCURACIES])
     for line in writer.read(tmp_path)
     if 'validation/accuracy/drums' in line
   }

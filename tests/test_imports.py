@@ -33,6 +33,7 @@ ORDER = (
   'resident',
   'training',
   'flops',
+  'assembly',
   'checkpoint',
   'evaluation',
   'editing',

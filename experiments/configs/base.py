@@ -8,7 +8,7 @@ import dataclasses
 
 from ml_collections import ConfigDict
 
-from musae_jax import checkpoint
+from musae_jax import assembly
 
 
 def get_config() -> ConfigDict:
@@ -150,9 +150,9 @@ def fit_prior(config: ConfigDict) -> None:
   An unknown kind is left as it is, for `build.check` to refuse.
   """
   kind = config.prior.kind
-  if kind not in checkpoint.PRIORS:
+  if kind not in assembly.PRIORS:
     return
-  fields = dataclasses.fields(checkpoint.PRIORS[kind])
+  fields = dataclasses.fields(assembly.PRIORS[kind])
   with config.unlocked():
     config.prior = {
       'kind': kind,
