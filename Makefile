@@ -19,7 +19,7 @@ CONFIGS ?= $(if $(GPU),gaussian2 flower16,gaussian2)
 SIZES ?= $(if $(GPU),,--config.model.width=256 --config.train.batch_size=64)
 TABLES = $(foreach config,$(CONFIGS),$(BENCH)/step_time-$(config).md \
   $(BENCH)/peers-$(config).md) $(BENCH)/scaling.md $(BENCH)/input_pipeline.md \
-  $(BENCH)/compiled.md
+  $(if $(GPU),,$(BENCH)/processes.md) $(BENCH)/compiled.md
 TIMED = $(VENV)-peers/bin/python -m experiments.benchmarks
 # Songs of the validation split, which training never sees.
 SONGS = funk-00144 jazz-00252 metal-00297
@@ -80,6 +80,10 @@ $(BENCH)/peers-%.md: again
 
 $(BENCH)/scaling.md: again
 	$(TIMED).scaling --config=$(if $(GPU),gaussian2,quickstart) | tee $@
+
+# Of a CPU: with a GPU all of them would want it.
+$(BENCH)/processes.md: again
+	$(TIMED).processes --config=quickstart | tee $@
 
 $(BENCH)/input_pipeline.md: again
 	$(TIMED).input_pipeline --data_dir=$(BENCH_DATA) | tee $@

@@ -206,6 +206,7 @@ def _hush_threads() -> None:
       hook(unraisable)
 
   sys.unraisablehook = report
+  logging.getLogger('asyncio').disabled = True  # whose loops are orbax's
   logging.getLogger('absl').addFilter(
     lambda record: not (record.exc_info and 'orbax' in record.pathname)
   )

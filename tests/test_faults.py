@@ -75,7 +75,7 @@ def test_a_checkpoint_folder_that_is_gone_is_made_again(
   output = resume(process)
   assert process.returncode in (0, 1), output
   if process.returncode:  # it went in the middle of a save
-    assert output.splitlines()[-1].startswith('error: ')
+    assert output.splitlines()[-1].startswith('error: '), output
     assert 'cannot save step' in output
     process = start(tmp_path)
     output, _ = process.communicate()
