@@ -100,6 +100,31 @@ def test_only_the_newest_are_kept(tmp_path):
     assert checkpoints.steps() == [3, 4, 5]
 
 
+@pytest.mark.parametrize(
+  ('keep', 'expected'),
+  [
+    (Keep(2), {4, 5}),
+    (Keep(9), {1, 2, 3, 4, 5}),
+    (Keep(1, every=2), {2, 4, 5}),
+    (Keep(1, best=1), {3, 5}),
+    (Keep(1, best=2), {3, 4, 5}),  # of equals the later
+    (Keep(1, every=3, best=9), {1, 3, 4, 5}),
+  ],
+)
+def test_which_stay(keep, expected):
+  assert keep.of([5, 1, 2, 4, 3], {1: 0.5, 3: 0.9, 4: 0.5}) == expected
+
+
+def test_a_save_is_told_of_once_when_it_has_ended(tmp_path):
+  with Checkpoints(tmp_path, keep=Keep(3)) as checkpoints:
+    assert checkpoints.finish() is None
+    checkpoints.save(1, make_state(1), {}, ABOUT)
+    saved = checkpoints.finish()
+    assert saved.step == 1
+    assert 0 < saved.held <= saved.seconds
+    assert checkpoints.finish() is checkpoints.finish(wait=False) is None
+
+
 def test_restores_to_another_number_of_devices(tmp_path):
   mesh = jax.make_mesh(
     (8,), ('data',), axis_types=(jax.sharding.AxisType.Auto,)
