@@ -36,10 +36,10 @@ def test_the_batch_that_hides_it_is_the_smallest():
     assert row['batch'] == row['devices'] * row['batch_of_each']
 
 
-def test_processes_train_together_and_apart(capsys):
+def test_processes_train_together_and_apart(capfd):
   flags = ['--processes=1,2', '--rounds=2', '--updates=1', '--json']
   assert processes.main([*TINY, *flags]) == 0
-  result = json.loads(capsys.readouterr().out)
+  result = json.loads(capfd.readouterr().out)
   one, two = result['rows']
   assert (one['processes'], one['ratio'], one['collectives']) == (1, 1, {})
   assert two['ratio'] == two['seconds'] / two['apart']

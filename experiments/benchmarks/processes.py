@@ -84,6 +84,7 @@ _ON_PAPER = [
 
 def _there(config, address, number, index):
   """A step, and what it sends, in a process of its own."""
+  os.dup2(2, 1)  # gloo prints, which would stand in the table
   memory.prepare()
   flag = '--xla_force_host_platform_device_count=1'
   os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {flag}'
