@@ -27,6 +27,7 @@ from ml_collections import ConfigDict
 
 from experiments import build
 from musae_jax import models, training
+from musae_jax.errors import first_line
 from musae_jax.pianoroll import TRACKS
 
 # JAX's names of what it lowers for, where it calls the devices otherwise.
@@ -41,8 +42,6 @@ _COLLECTIVES = frozenset(
   'all-gather all-reduce all-to-all collective-broadcast collective-permute '
   'reduce-scatter'.split()
 )
-
-
 # Generations of TPUs, with a slice of each. Not v4, of whose chips libtpu would
 # make two devices here, and one where there are some.
 _TPUS = {'v5e': '4x4', 'v5p': '2x2x1', 'v6e': '4x4'}
@@ -154,8 +153,9 @@ def _tpus(topology: str) -> list:
       platform='tpu', topology_name=topology, **chips
     ).devices
   except Exception as error:
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    raise TopologyError(f'topology {topology!r}: {reason}') from error
+    raise TopologyError(
+      f'topology {topology!r}: {first_line(error)}'
+    ) from error
 
 
 def compile_step(
@@ -177,9 +177,7 @@ def compile_step(
   """
   num_steps = build.timesteps(config)
   batch_size = config.train.batch_size
-  state = jax.eval_shape(
-    lambda: training.init_state(model, settings, 0, num_steps)
-  )
+  state = training.state_shapes(model, settings, num_steps)
   shape = batch_size, num_steps, len(TRACKS)
   genres = batch_size, model.prior.num_components
   batch = {
@@ -198,7 +196,7 @@ def compile_step(
   except jax.errors.JaxRuntimeError as error:
     if 'RESOURCE_EXHAUSTED' not in str(error):
       raise
-    raise DoesNotFit(str(error).splitlines()[0]) from error
+    raise DoesNotFit(first_line(error)) from error
   seconds = time.perf_counter() - start
   memory = compiled.memory_analysis()
   return Program(

@@ -121,9 +121,7 @@ def _model(config: ConfigDict) -> Iterator[str]:
   """Yields lines on parameters, batch and FLOPs."""
   model, settings = build.model(config), build.settings(config)
   timesteps, batch_size = build.timesteps(config), config.train.batch_size
-  state = jax.eval_shape(
-    lambda: training.init_state(model, settings, 0, timesteps)
-  )
+  state = training.state_shapes(model, settings, timesteps)
   leaves = jax.tree_util.tree_leaves_with_path(state.params)
   names = [
     jax.tree_util.keystr(p, simple=True, separator='/') for p, _ in leaves

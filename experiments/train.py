@@ -38,6 +38,7 @@ from experiments.clock import Clock
 from experiments.resumed import RunError, check_same
 from musae_jax import arguments, cache, checkpoint, parallel
 from musae_jax.alone import alone
+from musae_jax.errors import first_line
 
 # Of one line each.
 _ERRORS = (*build.ERRORS, RunError, parallel.ProcessError, ahead.TopologyError)
@@ -181,10 +182,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _end_without_the_others(error: Exception) -> None:
   """Ends the process where another one of the job is gone."""
-  reason, *_ = str(error).splitlines() or [type(error).__name__]
   print(
-    f'error: another process of the job is gone ({reason[:200]}); started '
-    'again, all go on from the last complete checkpoint',
+    f'error: another process of the job is gone ({first_line(error)[:200]}); '
+    'started again, all go on from the last complete checkpoint',
     file=sys.stderr,
     flush=True,
   )

@@ -22,6 +22,7 @@ import orbax.checkpoint as ocp
 from absl import logging
 
 from musae_jax import parallel
+from musae_jax.errors import first_line
 
 FOLDER = 'checkpoints'
 
@@ -135,7 +136,7 @@ class Checkpoints:
     self.folder = pathlib.Path(workdir).absolute() / FOLDER
     if self.folder.exists() and not self.folder.is_dir():
       raise CheckpointError(f'{self.folder}: is a file, expected a folder')
-    self._scores = {}
+    self._keep, self._scores = keep, {}
     # The save that is under way: its step, its beginning, what it held up for.
     self._saving = None
     self._ended = None
@@ -275,7 +276,7 @@ class Checkpoints:
         for newer in [s for s in self.steps() if s > step]:
           self._set_aside(newer)
     self._manager.reload()
-    for older in self.steps():
+    for older in self.steps() if self._keep and self._keep.best else ():
       with contextlib.suppress(Exception):  # then it has no score
         self._note_score(self._read_run(older))
     return Restored(step, state, position)
@@ -401,4 +402,4 @@ def _line(error: Exception) -> str:
   refused = re.search(r"os_error_code='(\d+)'", str(error))
   if refused:
     return os.strerror(int(refused[1]))
-  return (str(error).splitlines() or [type(error).__name__])[0][:200]
+  return first_line(error)[:200]

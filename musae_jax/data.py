@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from musae_jax import cache, stored
+from musae_jax.errors import first_line
 
 # The command that builds a data set from Lakh.
 BUILT_BY = 'python -m tfds_lakh.build --config={config} --data_dir={dir}'
@@ -115,9 +116,8 @@ def load(
   except DatasetError:
     raise
   except Exception as error:  # TFDS, protobuf and ArrayRecord have their own
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
     raise DatasetError(
-      f'{directory}: cannot read split {split!r} of {name}: {reason}'
+      f'{directory}: cannot read split {split!r} of {name}: {first_line(error)}'
     ) from error
 
 

@@ -141,6 +141,13 @@ def init_state(
   return init(jax.random.key(seed))
 
 
+def state_shapes(
+  model: MusAE, settings: Settings, num_steps: int
+) -> TrainState:
+  """Shapes and types of `init_state`'s arrays, of which none is made."""
+  return jax.eval_shape(lambda: init_state(model, settings, 0, num_steps))
+
+
 def _descend(optimizer, learning_rate, grads, state, params):
   """Parameters and optimiser state, one step further down."""
   direction, state = optimizer.update(grads, state)

@@ -1,4 +1,4 @@
-"""Saving and restoring a state, whole or spoilt, and models from configs."""
+"""Saving and restoring a state, whole or spoilt."""
 
 import functools
 import logging

@@ -11,6 +11,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # A module may import those that stand before it.
 ORDER = (
   'cache',
+  'errors',
   'pianoroll',
   'midi',
   'exchange',

@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from test_multihost import RUN, free_address
+from test_multihost import RUN
 
 from experiments import preemption
+from experiments.benchmarks.processes import free_address
 from musae_jax import checkpoint
 
 LAUNCH = pathlib.Path(__file__).parents[1] / 'experiments' / 'launch'

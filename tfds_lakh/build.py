@@ -15,6 +15,7 @@ import sys
 
 from musae_jax import arguments
 from musae_jax.alone import alone
+from musae_jax.errors import first_line
 from tfds_lakh import pipeline, sources
 
 
@@ -153,8 +154,9 @@ def _prepare(builder, args) -> None:
   except (sources.SourceError, pipeline.BuildError, OSError):
     raise
   except Exception as error:
-    first, *_ = str(error).splitlines() or [type(error).__name__]
-    raise pipeline.BuildError(f'{args.data_dir}: {first}') from error
+    raise pipeline.BuildError(
+      f'{args.data_dir}: {first_line(error)}'
+    ) from error
 
 
 def _beam_options(text: str | None):

@@ -32,7 +32,7 @@ import numpy as np
 from experiments import ahead, build, config_flag, memory
 from experiments.benchmarks import scaling
 from experiments.benchmarks.elsewhere import Elsewhere
-from musae_jax import arguments, flops, parallel, training
+from musae_jax import flops, parallel, training
 
 _NUMBERS = [1, 2, 4]
 
@@ -85,20 +85,20 @@ _ON_PAPER = [
 def _there(config, address, number, index):
   """A step, and what it sends, in a process of its own."""
   os.dup2(2, 1)  # gloo prints, which would stand in the table
-  memory.prepare()
-  flag = '--xla_force_host_platform_device_count=1'
-  os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {flag}'
+  scaling.prepare(num_devices=1)
   jax.config.update('jax_cpu_collectives_implementation', 'gloo')
   if address:
     parallel.start(address, number, index)
-  batch = config['train']['batch_size'] * (number if address else 1)
+  devices = number if address else 1
+  batch = config['train']['batch_size'] * devices
   timesteps, width = build.timesteps(config), config['model']['width']
-  case = scaling.Case(timesteps, width, batch, number if address else 1)
+  case = scaling.Case(timesteps, width, batch, devices)
   step = scaling.Step(config, case)
   return ahead.count(step.text)['collectives'], step.seconds
 
 
-def _free_address() -> str:
+def free_address() -> str:
+  """HOST:PORT of this machine that nobody listens on."""
   with socket.socket() as found:
     found.bind(('localhost', 0))
     return f'localhost:{found.getsockname()[1]}'
@@ -107,7 +107,7 @@ def _free_address() -> str:
 @contextlib.contextmanager
 def _group(config, number, together) -> Iterator[tuple[Callable, dict]]:
   """Yields the seconds of an update of some processes, and what one sends."""
-  address = _free_address() if together else None
+  address = free_address() if together else None
   # To begin and to end, each waits for the others.
   with ThreadPoolExecutor(number) as threads:
     start = functools.partial(Elsewhere, _there, config, address, number)
@@ -167,9 +167,7 @@ def on_paper(config: build.Config) -> list[dict]:
   """Returns what sending takes in clusters, and from which batch it hides."""
   model, settings = build.model(config), build.settings(config)
   timesteps = build.timesteps(config)
-  state = jax.eval_shape(
-    lambda: training.init_state(model, settings, 0, timesteps)
-  )
+  state = training.state_shapes(model, settings, timesteps)
   gradients = sum(
     4 * x.size
     for network in ('encoder', 'decoder')
@@ -230,9 +228,7 @@ def table(result: dict) -> str:
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
-  parser = config_flag.ConfigParser(
-    prog='python -m experiments.benchmarks.processes', description=__doc__
-  )
+  parser = scaling.make_parser('processes', __doc__, updates=5)
   parser.add_argument(
     '--processes',
     type=scaling.sizes,
@@ -240,11 +236,6 @@ def main(argv: list[str] | None = None) -> int:
     metavar='N,N',
     help='how many; empty: on paper only',
   )
-  parser.add_argument('--rounds', type=arguments.positive, default=7)
-  parser.add_argument(
-    '--updates', type=arguments.positive, default=5, help='of a round'
-  )
-  parser.add_argument('--json', action='store_true', help='print JSON')
   try:
     args = parser.parse(argv)
     config = args.config.to_dict()

@@ -100,6 +100,14 @@ class Step:
     return (time.perf_counter() - start) / updates
 
 
+def prepare(num_devices: int) -> None:
+  """Sets up a new process as training's is, with so many CPU devices."""
+  memory.prepare()
+  # JAX reads it when it is first asked for devices; of two, the last counts.
+  flag = f'--xla_force_host_platform_device_count={num_devices}'
+  os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {flag}'
+
+
 class StepElsewhere:
   """A `Step` in a process of its own, with as many CPU devices as it needs."""
 
@@ -109,10 +117,7 @@ class StepElsewhere:
 
 
 def _step_there(config, case):
-  memory.prepare()
-  # JAX reads it when it is first asked for devices; of two, the last counts.
-  flag = f'--xla_force_host_platform_device_count={case.devices}'
-  os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {flag}'
+  prepare(case.devices)
   step = Step(config, case)
   return step.memory, step.seconds
 
@@ -238,11 +243,24 @@ def sizes(text: str) -> list[int]:
   return sorted({arguments.positive(part) for part in text.split(',') if part})
 
 
+def make_parser(
+  module: str, description: str, updates: int
+) -> config_flag.ConfigParser:
+  """The arguments of timing in rounds, for a module of this package."""
+  parser = config_flag.ConfigParser(
+    prog=f'python -m experiments.benchmarks.{module}', description=description
+  )
+  parser.add_argument('--rounds', type=arguments.positive, default=7)
+  parser.add_argument(
+    '--updates', type=arguments.positive, default=updates, help='of a round'
+  )
+  parser.add_argument('--json', action='store_true', help='print JSON')
+  return parser
+
+
 def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
-  parser = config_flag.ConfigParser(
-    prog='python -m experiments.benchmarks.scaling', description=__doc__
-  )
+  parser = make_parser('scaling', __doc__, updates=3)
   parser.add_argument(
     '--timesteps',
     type=sizes,
@@ -259,11 +277,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
       f'--{name}', type=sizes, metavar='N,N', help=f'(default: {default})'
     )
-  parser.add_argument('--rounds', type=arguments.positive, default=7)
-  parser.add_argument(
-    '--updates', type=arguments.positive, default=3, help='of a round'
-  )
-  parser.add_argument('--json', action='store_true', help='print JSON')
   try:
     args = parser.parse(argv)
     words = memory.prepare()  # as training does
