@@ -42,9 +42,13 @@ _COLLECTIVES = frozenset(
   'all-gather all-reduce all-to-all collective-broadcast collective-permute '
   'reduce-scatter'.split()
 )
-# Generations of TPUs, with a slice of each. Not v4, of whose chips libtpu would
-# make two devices here, and one where there are some.
-_TPUS = {'v5e': '4x4', 'v5p': '2x2x1', 'v6e': '4x4'}
+# Generations of TPUs, with the slices that Google Cloud has of each. Not v4, of
+# whose chips libtpu would make two devices here, and one where there are some.
+_SQUARES = '1x1 2x2 2x4 4x4 4x8 8x8 8x16 16x16'.split()
+_CUBES = (
+  '2x2x1 2x2x2 2x2x4 2x4x4 4x4x4 4x4x8 4x8x8 8x8x8 8x8x16 8x16x16'.split()
+)
+_SLICES = {'v5e': _SQUARES, 'v5p': _CUBES, 'v6e': _SQUARES}
 
 
 class TopologyError(ValueError):
@@ -105,21 +109,16 @@ def make_mesh(topology: str) -> Mesh:
   jax.config.update('jax_platforms', 'cpu')
   if kind == 'h100' and shape.isdecimal() and int(shape):
     devices = _h100s(int(shape))
-  elif kind in _TPUS and _is_slice(shape, _TPUS[kind]):
+  elif shape in _SLICES.get(kind, ()):
     devices = _tpus(topology)
   else:
-    tpus = ', '.join(f'{tpu}:{shape}' for tpu, shape in _TPUS.items())
-    raise TopologyError(
-      f'topology {topology!r} is none of h100:N, nor of TPUs as in {tpus}'
+    expected = (
+      f'{kind} with one of {", ".join(_SLICES[kind])}'
+      if kind in _SLICES
+      else f'h100:N or one of {", ".join(_SLICES)} with a slice, as v5e:4x4'
     )
+    raise TopologyError(f'topology is {topology!r}, expected {expected}')
   return Mesh(np.array(devices), ('data',), axis_types=(AxisType.Auto,))
-
-
-def _is_slice(shape: str, example: str) -> bool:
-  """Whether it has as many axes, each of a length."""
-  axes = shape.split('x')
-  lengths = all(axis.isdecimal() and int(axis) for axis in axes)
-  return lengths and len(axes) == len(example.split('x'))
 
 
 def _h100s(num_devices: int) -> list:

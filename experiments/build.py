@@ -168,8 +168,12 @@ def timesteps(config: Config) -> int:
   return num_bars * STEPS_PER_BAR
 
 
-def splits(config: Config) -> Splits:
+def splits(config: Config, memory: int | None = None) -> Splits:
   """Returns the prepared data set.
+
+  Args:
+    config: which says where it is.
+    memory: bytes that the process may have; what the machine leaves it.
 
   Raises:
     DatasetError: it is not there, or does not suit the prior.
@@ -178,7 +182,7 @@ def splits(config: Config) -> Splits:
   options = {key: where[key] for key in ('name', 'in_memory', 'built_by')}
   found = Splits(
     *(
-      data.load(split=split, data_dir=where['dir'], **options)
+      data.load(split=split, data_dir=where['dir'], memory=memory, **options)
       for split in ('train', 'validation')
     )
   )

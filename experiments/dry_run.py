@@ -14,7 +14,7 @@ import jax
 from ml_collections import ConfigDict
 
 from experiments import ahead, build
-from musae_jax import data, flops, parallel, resident, training
+from musae_jax import flops, machine, parallel, resident, training
 from musae_jax.pianoroll import TRACKS
 
 _GIB = 2**30
@@ -61,7 +61,7 @@ def run(config: ConfigDict, topology: str | None = None) -> int:
   Raises:
     ConfigError, TopologyError: of one line.
   """
-  devices = _not_here(topology) if topology else _here()
+  devices = _here() if topology is None else _not_here(topology)
   build.check(config, devices.mesh.size)
   say = print if parallel.is_first() else lambda _: None
   for line in _model(config):
@@ -101,7 +101,7 @@ def _here() -> Devices:
   stats = device.memory_stats()
   if stats and 'bytes_limit' in stats:
     return Devices(mesh, stats['bytes_limit'], about)
-  share = data.physical_memory() // len(mesh.local_devices)
+  share = machine.memory() // len(mesh.local_devices)
   return Devices(mesh, share, about)
 
 

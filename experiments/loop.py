@@ -205,6 +205,7 @@ def _means(
   try:
     return pending.means()
   except Diverged as error:
+    checkpoints.finish()
     saved = checkpoints.steps()
     kept = f'that of step {saved[-1]} stays' if saved else 'there is none'
     raise RunError(

@@ -1,7 +1,13 @@
-"""What a run that goes on must have as it began."""
+"""What must be the same where a run goes on, and in all its processes."""
 
+import json
 import os
 import zlib
+from collections.abc import Iterator
+
+import jax
+
+from musae_jax import parallel
 
 # What a run that goes on may have otherwise than when it began: its length,
 # where its data lies, and what it writes when.
@@ -26,6 +32,8 @@ _MAY_CHANGE = frozenset(
     'train.on_nan',
   }
 )
+# What each of a run's processes may have its own way.
+_OF_A_PROCESS = frozenset({'data.dir', 'data.in_memory', 'data.built_by'})
 
 
 class RunError(ValueError):
@@ -36,17 +44,39 @@ def check_same(
   what: str, saved: dict, given: dict, workdir: str | os.PathLike
 ) -> None:
   """Raises a `RunError` that names the first field that differs."""
-  saved, given = _flat(saved), _flat(given)
-  for field in sorted({*saved, *given} - _MAY_CHANGE):
-    was, now = (
-      _short(flat[field]) if field in flat else 'not set'
-      for flat in (saved, given)
+  for field, was, now in _differences(saved, given, _MAY_CHANGE):
+    raise RunError(
+      f'{workdir}: {what}.{field} is {now}, but the run in this folder has '
+      f'{was}; expected the same, or another --workdir'
     )
-    if was != now:
-      raise RunError(
-        f'{workdir}: {what}.{field} is {now}, but the run in this folder has '
-        f'{was}; expected the same, or another --workdir'
-      )
+
+
+def check_alike(what: str, given: dict) -> None:
+  """Compares it, of JSON, with process 0's; to be called in all processes.
+
+  Raises:
+    ProcessError: it is another one; it names the first field that differs.
+  """
+  first = json.loads(parallel.from_first(json.dumps(given)))
+  for field, there, here in _differences(first, given, _OF_A_PROCESS):
+    raise parallel.ProcessError(
+      f'{what}.{field} is {here} in process {jax.process_index()}, but {there} '
+      'in process 0; expected the same in all'
+    )
+
+
+def _differences(
+  one: dict, other: dict, but: frozenset[str]
+) -> Iterator[tuple[str, str, str]]:
+  """Yields each field that differs, and what it is in either."""
+  one, other = _flat(one), _flat(other)
+  for field in sorted({*one, *other} - but):
+    values = [
+      _short(flat[field]) if field in flat else 'not set'
+      for flat in (one, other)
+    ]
+    if values[0] != values[1]:
+      yield field, *values
 
 
 def _flat(tree: dict, prefix: str = '') -> dict:

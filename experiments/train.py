@@ -29,19 +29,25 @@ from experiments import (
   build,
   config_flag,
   dry_run,
+  ending,
   loop,
   memory,
   preemption,
   profiling,
 )
 from experiments.clock import Clock
-from experiments.resumed import RunError, check_same
-from musae_jax import arguments, cache, checkpoint, parallel
+from experiments.resumed import RunError, check_alike, check_same
+from musae_jax import arguments, cache, checkpoint, machine, parallel
 from musae_jax.alone import alone
 from musae_jax.errors import first_line
 
 # Of one line each.
 _ERRORS = (*build.ERRORS, RunError, parallel.ProcessError, ahead.TopologyError)
+_NOT_ALL_CAME = (
+  f'error: after {parallel.START_SECONDS} s not all processes of the job have '
+  'come; expected as many as --num_processes says, or the scheduler, and a '
+  '--coordinator that all of them can reach'
+)
 
 
 def train(
@@ -66,12 +72,15 @@ def train(
   """
   clock = Clock()
   mesh = parallel.make_mesh()
-  build.check(config, mesh.size)
-  if profile and profile[-1] > config.train.num_steps:
-    raise config_flag.ConfigError(
-      f'--profile ends with step {profile[-1]}, expected at most '
-      f'config.train.num_steps={config.train.num_steps}'
-    )
+  memory_of_each = machine.memory() // parallel.num_on_this_machine()
+  with parallel.jointly():
+    check_alike('config', config.to_dict())
+    build.check(config, mesh.size)
+    if profile and profile[-1] > config.train.num_steps:
+      raise config_flag.ConfigError(
+        f'--profile ends with step {profile[-1]}, expected at most '
+        f'config.train.num_steps={config.train.num_steps}'
+      )
   with contextlib.ExitStack() as stack:
     preempted = stack.enter_context(preemption.Preemption())
     with parallel.jointly():
@@ -90,7 +99,9 @@ def train(
       saved = checkpoints.about()
       check_same('config', saved['config'], config.to_dict(), workdir)
     with parallel.jointly():
-      splits = build.splits(config)
+      splits = build.splits(config, memory_of_each)
+    with parallel.jointly():
+      check_alike('dataset', splits.describe())
       if saved:
         check_same('dataset', saved['dataset'], splits.describe(), workdir)
     profiler = stack.enter_context(
@@ -98,6 +109,7 @@ def train(
         workdir, profile if parallel.is_first() else None, clock
       )
     )
+    stack.enter_context(ending.beside_others(_explain))
     run, state = loop.begin(config, splits, mesh, clock)
     return loop.go(run, workdir, checkpoints, state, profiler, preempted)
 
@@ -112,8 +124,8 @@ def _alone(workdir: str | os.PathLike):
   return alone(workdir, taken)
 
 
-def main(argv: list[str] | None = None) -> int:
-  """Runs the command; returns its exit status."""
+def _parser() -> config_flag.ConfigParser:
+  """Returns what reads the command's arguments."""
   parser = config_flag.ConfigParser(
     prog='python -m experiments.train', description=__doc__
   )
@@ -152,45 +164,60 @@ def main(argv: list[str] | None = None) -> int:
     metavar='h100:8|v5e:4x4',
     help='with --dry_run: devices that need not be here',
   )
+  return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Runs the command; returns its exit status."""
+  parser = _parser()
   try:
     args = parser.parse(argv)
     memory.prepare()
     cache.keep_programs()
-    if args.topology:
+    if args.topology is not None:
       if not args.dry_run:
         parser.error('--topology is of use with --dry_run only')
       return dry_run.run(args.config, args.topology)
     if not (args.dry_run or args.workdir):
       parser.error('the following arguments are required: --workdir')
-    parallel.start(args.coordinator, args.num_processes, args.process_id)
-    if args.dry_run:
-      return dry_run.run(args.config)
-    reached = train(args.config, args.workdir, args.resume, args.profile)
-  except _ERRORS as error:
-    print(f'error: {error}', file=sys.stderr)
-    return 1
-  except jax.errors.JaxRuntimeError as error:
-    if jax.process_count() == 1:
+    with ending.unless_within(parallel.START_SECONDS, _NOT_ALL_CAME):
+      parallel.start(args.coordinator, args.num_processes, args.process_id)
+    with ending.beside_others(_explain):
+      if args.dry_run:
+        return dry_run.run(args.config)
+      reached = train(args.config, args.workdir, args.resume, args.profile)
+  except (Exception, KeyboardInterrupt) as error:
+    last = _explain(error)
+    if last is None:
       raise
-    _end_without_the_others(error)
-  except KeyboardInterrupt:
-    print('interrupted; the same command goes on', file=sys.stderr)
-    return 130
+    print(last.line, file=sys.stderr)
+    return last.status
   stopped = reached < args.config.train.num_steps
   return preemption.EXIT_STATUS if stopped else 0
 
 
-def _end_without_the_others(error: Exception) -> None:
-  """Ends the process where another one of the job is gone."""
-  print(
-    f'error: another process of the job is gone ({first_line(error)[:200]}); '
-    'started again, all go on from the last complete checkpoint',
-    file=sys.stderr,
-    flush=True,
-  )
-  sys.stdout.flush()
-  # At a usual end JAX would wait for the others.
-  os._exit(preemption.EXIT_STATUS)
+def _explain(error: BaseException) -> ending.Ending | None:
+  """Returns how to end for an error; None: it has no line of its own."""
+  if isinstance(error, _ERRORS):
+    return ending.Ending(1, f'error: {error}')
+  if isinstance(error, KeyboardInterrupt):
+    return ending.Ending(130, 'interrupted; the same command goes on')
+  if isinstance(error, jax.errors.JaxRuntimeError):
+    reason = first_line(error)[:200]
+    if 'RESOURCE_EXHAUSTED' in reason:
+      return ending.Ending(
+        1,
+        f'error: no room on the device ({reason}); a lower '
+        'config.train.batch_size or more devices may help',
+      )
+    if jax.process_count() > 1:
+      return ending.Ending(
+        preemption.EXIT_STATUS,
+        f'error: another process of the job is gone ({reason}); started again, '
+        'all go on from the last complete checkpoint',
+        alone=True,
+      )
+  return None
 
 
 def _hush_threads() -> None:

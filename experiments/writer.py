@@ -5,6 +5,7 @@ run that was killed and resumed leaves the file of an undisturbed one.
 """
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -164,12 +165,17 @@ class Writer:
     """Appends one line, {'step': step, 'prefix/name': value, ...}.
 
     A value that is not finite, such as a mean over nothing, is written null.
+
+    Raises:
+      OSError: there is no room, or the file was removed.
     """
     line = {'step': step}
     for name, value in sorted(scalars.items()):
       line[f'{prefix}/{name}'] = value if math.isfinite(value) else None
     left = memoryview(f'{json.dumps(line)}\n'.encode())
     with _at(self._path):
+      if not os.fstat(self._lines.fileno()).st_nlink:
+        raise OSError(errno.ENOENT, 'removed while the run writes to it')
       while left:
         left = left[self._lines.write(left) :]
     self._board.add(

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from musae_jax import cache, stored
+from musae_jax import cache, machine, stored
 from musae_jax.errors import first_line
 
 # The command that builds a data set from Lakh.
@@ -82,6 +82,7 @@ def load(
   split: str,
   in_memory: str = 'auto',
   built_by: str = BUILT_BY,
+  memory: int | None = None,
 ) -> Split:
   """Returns the split 'train' or 'validation' of a prepared data set.
 
@@ -90,11 +91,12 @@ def load(
     data_dir: the folder given to the build command.
     split: the split's name.
     in_memory: 'true', 'false', or 'auto': whether the phrases take less than
-      a third of the machine's memory (loading holds them twice for a moment).
+      a third of `memory` (loading holds them twice for a moment).
       Where not, they are written to a file beside the data set, or in the
       user's cache folder where that is read-only, and mapped from there.
     built_by: the command to name where the data set is missing; {config} and
       {dir} in it stand for the configuration and `data_dir`.
+    memory: bytes that the process may have; what the machine leaves it.
 
   Raises:
     MissingDataset: it has not been built.
@@ -109,7 +111,7 @@ def load(
     info = builder.info.splits[split]
     source = builder.as_data_source(split)
     if in_memory == 'auto':
-      keep = info.num_bytes < physical_memory() // 3
+      keep = info.num_bytes < (memory or machine.memory()) // 3
     else:
       keep = in_memory == 'true'
     return _read(source, directory, split, builder.info.metadata or {}, keep)
@@ -207,8 +209,3 @@ def _directory(
       f'no data set {name} in {data_dir}; build it with: {command}'
     )
   return versions[max(versions)]
-
-
-def physical_memory() -> int:
-  """Returns the machine's memory in bytes."""
-  return os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')

@@ -9,6 +9,8 @@ import functools
 import importlib.util
 import inspect
 import os
+import socket
+import zlib
 from collections.abc import Iterator
 
 import jax
@@ -19,8 +21,13 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 # After so long a silence a process counts as gone, and the others are ended.
 HEARTBEAT_SECONDS = 30
+# How long processes may come one after another.
+START_SECONDS = 300
 _initialize = functools.partial(
-  jax.distributed.initialize, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
+  jax.distributed.initialize,
+  # Past that JAX would abort: who called has ended it before.
+  initialization_timeout=2 * START_SECONDS,
+  heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
 )
 
 
@@ -65,13 +72,30 @@ def _check(coordinator, num_processes, process_id) -> None:
       f'coordinator is {coordinator}, num_processes {num_processes}, '
       f'process_id {process_id}; expected all three, or none'
     )
-  if not coordinator.rpartition(':')[2].isdecimal():
-    raise ProcessError(f'coordinator is {coordinator!r}, expected HOST:PORT')
+  host, _, port = coordinator.rpartition(':')
+  if not (host and port.isdecimal() and 0 < int(port) < 2**16):
+    raise ProcessError(
+      f'coordinator is {coordinator!r}, expected HOST:PORT, a port below 65536'
+    )
   if not 0 <= process_id < num_processes:
     raise ProcessError(
       f'process_id is {process_id}, expected at least 0 and less than '
       f'num_processes={num_processes}'
     )
+  if process_id == 0:
+    _check_free(int(port))
+
+
+def _check_free(port: int) -> None:
+  """Raises a `ProcessError` where somebody listens; JAX would crash."""
+  with socket.socket() as found:
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+      found.bind(('', port))
+    except OSError as error:
+      raise ProcessError(
+        f'coordinator: port {port} of this machine: {error.strerror}'
+      ) from error
 
 
 def _slurm_tasks() -> int:
@@ -88,6 +112,20 @@ def is_first() -> bool:
 def on_all(value: bool) -> bool:
   """Whether it is true in every process; all of them have to ask."""
   return bool(np.all(multihost_utils.process_allgather(np.bool_(value))))
+
+
+def from_first(text: str) -> str:
+  """Returns the first process's text; all of them have to ask."""
+  own = np.frombuffer(text.encode(), np.uint8)
+  size = multihost_utils.broadcast_one_to_all(np.int32(own.size))
+  padded = np.resize(own, int(size))
+  return bytes(multihost_utils.broadcast_one_to_all(padded)).decode()
+
+
+def num_on_this_machine() -> int:
+  """How many of the processes are on this machine; all have to ask."""
+  name = np.uint32(zlib.crc32(socket.gethostname().encode()))
+  return int(np.sum(multihost_utils.process_allgather(name) == name))
 
 
 @contextlib.contextmanager

@@ -85,11 +85,10 @@ def test_checksum_sees_every_field():
   assert crc32() == found[0]
 
 
-def test_auto_keeps_a_small_split_in_memory(tiny_data, monkeypatch):
+def test_auto_keeps_a_small_split_in_memory(tiny_data):
   split = data.load(NAME, tiny_data, 'train')
   assert not isinstance(split.phrases, np.memmap)
-  monkeypatch.setattr(data, 'physical_memory', lambda: 100)
-  split = data.load(NAME, tiny_data, 'train')
+  split = data.load(NAME, tiny_data, 'train', memory=100)
   assert isinstance(split.phrases, np.memmap)
 
 

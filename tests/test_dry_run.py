@@ -94,9 +94,19 @@ def test_a_data_set_on_the_devices_counts(tiny_data, capsys):
   ('flags', 'words'),
   [
     (['--topology=v5e:4x4'], 'of use with --dry_run only'),
-    (['--dry_run', '--topology=h900:8'], "topology 'h900:8' is none of"),
-    (['--dry_run', '--topology=h100:0'], "topology 'h100:0' is none of"),
-    (['--dry_run', '--topology=v5e:4x4x4'], "'v5e:4x4x4' is none of"),
+    (
+      ['--dry_run', '--topology=h900:8'],
+      "'h900:8', expected h100:N or",
+    ),
+    (
+      ['--dry_run', '--topology=h100:0'],
+      "'h100:0', expected h100:N or",
+    ),
+    (['--dry_run', '--topology='], "topology is '', expected h100:N or"),
+    (
+      ['--dry_run', '--topology=v5e:100x100'],
+      'expected v5e with one of 1x1, 2x2, 2x4, 4x4, 4x8, 8x8, 8x16, 16x16',
+    ),
     ([], 'required: --workdir'),
   ],
 )

@@ -83,6 +83,19 @@ def test_a_checkpoint_folder_that_is_gone_is_made_again(
   assert arrays(tmp_path) == arrays(undisturbed)
 
 
+def test_a_workdir_that_is_gone_ends_the_run(start, tmp_path):
+  workdir = tmp_path / 'run'
+  process = start(workdir)
+  freeze_when(process, lambda: last_step(workdir) >= 10)
+  shutil.rmtree(workdir)
+  output = resume(process)
+  assert process.returncode == 1, output
+  last = output.splitlines()[-1]
+  assert last.startswith('error: ')
+  assert 'removed while the run writes' in last or 'cannot save step' in last
+  assert not (workdir / checkpoint.FOLDER / str(24)).exists()
+
+
 def test_data_that_changes_meanwhile_is_not_trained_on(
   undisturbed, start, tiny_data, tmp_path
 ):

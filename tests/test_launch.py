@@ -104,6 +104,20 @@ def test_a_lost_job_is_requeued_and_a_wrong_one_is_not(
   assert called.endswith('scontrol requeue 17') == requeued
 
 
+def test_a_job_that_comes_no_further_is_not_requeued_for_ever(launch, tmp_path):
+  checkpoints = tmp_path / checkpoint.FOLDER
+  (checkpoints / '100').mkdir(parents=True)
+  again = {'STATUS': '75', 'SLURM_RESTART_COUNT': '3'}
+  result = launch('slurm.sh', 'flower16', tmp_path, **again)
+  assert result.returncode == 75
+  assert 'no checkpoint since the last start' in result.stderr
+  assert 'requeue' not in launch.given()
+  # As one that saves, and is stopped then.
+  saves = f'{RECORD}'.replace('exit', f'mkdir {checkpoints}/120; exit')
+  launch('slurm.sh', 'flower16', tmp_path, srun=saves, **again)
+  assert launch.given()[-2:] == ['requeue', '17']
+
+
 def test_slurm_trains_on_this_machine(launch, tiny_data, tmp_path):
   workdir = tmp_path / 'run'
   flags = [flag for flag in RUN if flag != '--config=quickstart']

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -73,6 +74,8 @@ def main(coordinator, num_processes, process_id, data_dir, out):
     key=jax.random.key_data(key),
     failed=failed,
     agreed=[parallel.on_all(True), parallel.on_all(parallel.is_first())],
+    said=parallel.from_first('é' if parallel.is_first() else 'longer'),
+    here=parallel.num_on_this_machine(),
     devices=mesh.size,
   )
 
@@ -97,8 +100,13 @@ def environment(tmp_path_factory):
 def start(tiny_data, environment):
   """Starts the processes of a training run of four devices together."""
 
-  def start(workdir, num_processes, *flags, slurm=False, odd_one=None):
-    """The last process may be odd: an environment of its own, and 5 s early."""
+  def start(
+    workdir, num_processes, *flags, slurm=False, odd_one=None, odd_flags=()
+  ):
+    """The last process may be odd.
+
+    It has an environment of its own, and starts 5 s early, or has more flags.
+    """
     command = [sys.executable, '-m', 'experiments.train', *RUN, *flags]
     command += [f'--config.data.dir={tiny_data}', f'--workdir={workdir}']
     address = free_address()
@@ -128,11 +136,13 @@ def start(tiny_data, environment):
       devices = {'JAX_NUM_CPU_DEVICES': str(4 // num_processes)}
       found.append(
         subprocess.Popen(
-          [*command, *told],
+          [*command, *told, *(odd_flags if i == num_processes - 1 else ())],
           env={**environment, **devices, **together},
           stdout=subprocess.PIPE,
           stderr=subprocess.STDOUT,
           text=True,
+          # Which a shell has its background processes ignore.
+          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
       )
     return found[::-1]
@@ -167,6 +177,14 @@ def two(start, tmp_path_factory):
   first, second = finish(start(workdir, 2, f'--config.train.num_steps={LONG}'))
   assert f'step {LONG}/{LONG}' in first
   assert 'step' not in second
+  return workdir
+
+
+@pytest.fixture(scope='module')
+def four(start, tmp_path_factory):
+  """The folder of a run of four processes."""
+  workdir = tmp_path_factory.mktemp('four')
+  finish(start(workdir, 4, f'--config.train.num_steps={STEPS}'))
   return workdir
 
 
@@ -231,6 +249,8 @@ def test_every_process_sees_the_batches_of_one(
       found['key'], jax.random.key_data(jax.random.key(7))
     )
     assert list(found['agreed']) == [True, False]
+    assert found['said'] == 'é'
+    assert found['here'] == num_processes
     assert found['failed'] == (
       'ProcessError: another process failed; its own message says why'
       if i
@@ -247,6 +267,17 @@ def test_two_processes_equal_one(one, two, tmp_path):
 
 def test_a_run_of_two_processes_goes_on_in_one(one, two, start, tmp_path):
   as_of(two, tmp_path, STEPS // 2)
+  (output,) = finish(start(tmp_path, 1, f'--config.train.num_steps={STEPS}'))
+  assert f'step {STEPS // 2} of {STEPS}, 4 x cpu' in output
+  assert_same(tmp_path, one)
+
+
+def test_four_processes_equal_one(one, four):
+  assert_same(four, one)
+
+
+def test_a_run_of_four_processes_goes_on_in_one(one, four, start, tmp_path):
+  as_of(four, tmp_path, STEPS // 2)
   (output,) = finish(start(tmp_path, 1, f'--config.train.num_steps={STEPS}'))
   assert f'step {STEPS // 2} of {STEPS}, 4 x cpu' in output
   assert_same(tmp_path, one)
@@ -273,6 +304,94 @@ def test_what_one_process_meets_ends_all(start, tmp_path):
   assert f'error: {tmp_path}: another process trains in it' in first
   assert 'error: another process failed; its own message says why' in second
   assert 'Traceback' not in first + second
+
+
+@pytest.mark.parametrize(
+  ('flag', 'expected'),
+  [
+    ('--config.train.seed=7', 'config.train.seed is 7 in process 1, but 0 in'),
+    ('--config.data.dir={other}', 'dataset.validation_crc32 is '),
+  ],
+)
+def test_processes_that_are_told_otherwise_end_all(
+  start, tiny_data, tmp_path, flag, expected
+):
+  other = tmp_path / 'other'
+  shutil.copytree(tiny_data, other)
+  for records in other.rglob('*validation.array_record*'):
+    shutil.copy(next(other.rglob('*train.array_record*')), records)
+  flag = flag.format(other=other)
+  first, second = finish(start(tmp_path / 'run', 2, odd_flags=[flag]), 1)
+  (line,) = [line for line in second.splitlines() if 'error: ' in line]
+  assert expected in line
+  assert 'expected the same in all' in line
+  assert 'error: another process failed; its own message says why' in first
+
+
+@pytest.mark.parametrize('victim', [0, 1])
+def test_what_fails_in_one_process_ends_all_within_seconds(
+  start, tmp_path, victim
+):
+  processes = start(tmp_path, 2, f'--config.train.num_steps={100 * LONG}')
+  freeze_when(processes[0], lambda: last_step(tmp_path) >= 8)
+  if victim == 0:
+    shutil.rmtree(tmp_path)  # in which the first alone writes metrics
+  else:
+    processes[1].send_signal(signal.SIGINT)
+  processes[0].send_signal(signal.SIGCONT)
+  began = time.monotonic()
+  outputs = [process.communicate(timeout=200)[0] for process in processes]
+  assert time.monotonic() - began < 2 * parallel.HEARTBEAT_SECONDS
+  assert processes[victim].returncode == (130 if victim else 1), outputs
+  expected = 'interrupted' if victim else 'error: '
+  assert expected in outputs[victim].splitlines()[-1]
+  # By itself, or by JAX's service, whoever notices first.
+  assert processes[1 - victim].returncode in (
+    preemption.EXIT_STATUS,
+    -signal.SIGABRT,
+  )
+
+
+def test_a_port_that_is_taken_is_refused(tmp_path, capsys):
+  with socket.socket() as taken:
+    taken.bind(('localhost', 0))
+    taken.listen()
+    port = taken.getsockname()[1]
+    assert train.main(
+      [
+        '--config=quickstart',
+        f'--workdir={tmp_path}',
+        f'--coordinator=localhost:{port}',
+        '--num_processes=2',
+        '--process_id=0',
+      ]
+    )
+  assert capsys.readouterr().err == (
+    f'error: coordinator: port {port} of this machine: Address already in use\n'
+  )
+
+
+@pytest.mark.parametrize('process_id', [0, 1])
+def test_a_process_that_waits_in_vain_ends(process_id, environment, tmp_path):
+  """With what it says on the line, and not as JAX would, by an abort."""
+  command = (
+    'from experiments import train; from musae_jax import parallel; '
+    'parallel.START_SECONDS = 3; raise SystemExit(train.main())'
+  )
+  process = subprocess.run(
+    [
+      *[sys.executable, '-c', command, '--config=quickstart'],
+      *[f'--workdir={tmp_path}', f'--coordinator={free_address()}'],
+      *['--num_processes=2', f'--process_id={process_id}'],
+    ],
+    env=environment,
+    capture_output=True,
+    text=True,
+  )
+  assert process.returncode == 1, process.stderr
+  assert process.stderr.splitlines()[-1].startswith(
+    'error: after 300 s not all processes of the job have come'
+  )
 
 
 def test_a_batch_is_of_all_devices_together(start, tmp_path):
@@ -352,6 +471,10 @@ def test_the_step_agreed_on_may_be_inside_of_a_dispatch(monkeypatch):
     (
       ['--coordinator=here', '--num_processes=2', '--process_id=0'],
       "coordinator is 'here', expected HOST:PORT",
+    ),
+    (
+      ['--coordinator=here:65536', '--num_processes=2', '--process_id=0'],
+      'expected HOST:PORT, a port below 65536',
     ),
     (
       ['--coordinator=here:1', '--num_processes=2', '--process_id=2'],

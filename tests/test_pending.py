@@ -33,14 +33,20 @@ def test_what_a_stop_interrupts_is_kept_exactly():
 def test_the_first_step_that_is_not_sound_is_named():
   pending = of(
     100,
-    {'loss': 1.0, 'reconstruction': 19.0, 'penalty': 1e30},
+    {'loss': 1.0, 'reconstruction': 19.0, 'x_norm': 1e30},
     {
       'loss': [1.0, 1.0, math.inf],
       'reconstruction': [19.0, 1948.0, 19.0],  # 100 x 4 log 130 is 1947.1
-      'penalty': [1.0, 1.0, math.nan],
+      'x_norm': [1.0, 1.0, math.nan],
     },
   )
   with pytest.raises(Diverged, match='^reconstruction became 1948 at step 103'):
+    pending.means()
+
+
+def test_a_critic_that_runs_away_is_named():
+  pending = of(6, {'loss': [-1e6, -18e6], 'reconstruction': [19.0, 19.0]})
+  with pytest.raises(Diverged, match='^loss became -1.8e.07 at step 8$'):
     pending.means()
 
 

@@ -10,9 +10,9 @@ costs. They take turns, round by round.
 
 What a step sends is read off its program, as in a dry run. The second table is
 on paper: what that takes over published links, and from which batch on it takes
-no longer than the products, if these ran at the device's peak. Below that batch
-a faster step cannot hide it; above it any can, if XLA begins to send each
-gradient when it is there.
+no longer than the products, with both at their published peak. A slower step
+hides it from a smaller batch on; slower links, or gradients that XLA begins to
+send late, ask for a larger one. Only a run on such devices tells.
 """
 
 import contextlib

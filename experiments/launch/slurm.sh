@@ -5,7 +5,8 @@
 #       [FLAGS OF experiments.train]
 #
 # It is requeued, and goes on from the last checkpoint, where SLURM takes the
-# nodes away, where the time is over, or where a process was lost. PYTHON names
+# nodes away, where the time is over, or where a process was lost; but not where
+# it has been three times, and has made no checkpoint since it was. PYTHON names
 # the interpreter, if not python.
 #SBATCH --job-name=musae
 #SBATCH --gpus-per-node=8
@@ -24,6 +25,11 @@ fi
 config=$1 workdir=$2
 shift 2
 
+newest() {
+  ls "$workdir/checkpoints" 2>/dev/null | grep -xE '[0-9]+' | sort -n | tail -1
+}
+before=$(newest)
+
 srun --kill-on-bad-exit=0 "${PYTHON:-python}" -m experiments.train \
   --config="$config" --workdir="$workdir" "$@"
 status=$?
@@ -31,8 +37,13 @@ status=$?
 # 75: SIGTERM, or another process was lost; 134 and 137: ended with it, or killed.
 case $status in
 75 | 134 | 137)
-  echo "exit status $status: job $SLURM_JOB_ID is requeued" >&2
-  scontrol requeue "$SLURM_JOB_ID"
+  if ((${SLURM_RESTART_COUNT:-0} >= 3)) && [[ $(newest) == "$before" ]]; then
+    echo "exit status $status: no checkpoint since the last start," \
+      "job $SLURM_JOB_ID is not requeued" >&2
+  else
+    echo "exit status $status: job $SLURM_JOB_ID is requeued" >&2
+    scontrol requeue "$SLURM_JOB_ID"
+  fi
   ;;
 esac
 exit $status
