@@ -142,8 +142,15 @@ def _tpus(topology: str) -> list:
     raise TopologyError(
       "no compiler for TPUs here; expected libtpu: pip install '.[aot-tpu]'"
     )
-  # Else libtpu asks the cloud's metadata server for the TPU that it is on.
-  os.environ.setdefault('TPU_SKIP_MDS_QUERY', '1')
+  # Else libtpu asks the cloud's metadata server for the TPU that it is on, and
+  # complains at length where there is none.
+  for name, value in {
+    'TPU_SKIP_MDS_QUERY': '1',
+    'TPU_ACCELERATOR_TYPE': 'v5litepod-16',
+    'TPU_WORKER_HOSTNAMES': 'localhost',
+    'TPU_WORKER_ID': '0',
+  }.items():
+    os.environ.setdefault(name, value)
   # Hosts have four chips, but for one that has a single one.
   alone = set(topology.partition(':')[2]) <= set('1x')
   chips = {'chips_per_host_bounds': (1, 1, 1)} if alone else {}

@@ -173,11 +173,11 @@ def main(argv: list[str] | None = None) -> int:
   try:
     args = parser.parse(argv)
     memory.prepare()
-    cache.keep_programs()
     if args.topology is not None:
       if not args.dry_run:
         parser.error('--topology is of use with --dry_run only')
       return dry_run.run(args.config, args.topology)
+    cache.keep_programs()
     if not (args.dry_run or args.workdir):
       parser.error('the following arguments are required: --workdir')
     with ending.unless_within(parallel.START_SECONDS, _NOT_ALL_CAME):
