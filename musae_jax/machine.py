@@ -23,7 +23,7 @@ def memory() -> int:
 
 
 def _group() -> str:
-  """Returns this process's control group, of the second kind ('' at the top)."""
+  """Returns this process's control group (v2), '' at the top."""
   try:
     lines = pathlib.Path('/proc/self/cgroup').read_text().splitlines()
   except OSError:  # another system's
