@@ -47,10 +47,15 @@ def build_model(
       f'critic.activation is {critic["activation"]!r}, expected one of '
       + ', '.join(models.ACTIVATIONS)
     )
+  scale = model.get('scale', 'exp2')  # which older checkpoints do not name
+  if scale not in models.SCALES:
+    raise ValueError(
+      f'model.scale is {scale!r}, expected one of {", ".join(models.SCALES)}'
+    )
   sizes = model['width'], model['depth']
   compute = _compute(config, platform or jax.default_backend())
   return models.MusAE(
-    encoder=models.Encoder(model['latent_dim'], *sizes, compute),
+    encoder=models.Encoder(model['latent_dim'], *sizes, compute, scale),
     decoder=models.Decoder(*sizes, compute),
     critic=models.Critic(critic['width'], critic['activation']),
     prior=PRIORS[kind](model['latent_dim'], **prior),

@@ -69,7 +69,8 @@ def train_step(
 
   Args:
     model: whose sizes count; how it computes does not.
-    settings: for the number of the critic's updates.
+    settings: for the critic's updates, of which another regulariser has none.
+      That one's own work, and what 'joint' phases add, is left out.
     num_steps: timesteps of a phrase.
     batch_size: phrases on all devices together.
   """
@@ -82,7 +83,9 @@ def train_step(
       model.prior.num_components,
       settings.critic_steps,
       batch_size,
-    ),
+    )
+    if settings.regulariser == 'wgan_gp'
+    else 0,
   )
 
 

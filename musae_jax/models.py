@@ -30,6 +30,13 @@ class Posterior(NamedTuple):
     return self.mean + self.scale * jax.random.normal(key, self.mean.shape)
 
 
+SCALES = {
+  # Eq. 10.
+  'exp2': lambda x: jnp.exp(2 * x),
+  'softplus': nn.softplus,
+}
+
+
 class Encoder(nn.Module):
   """Bidirectional LSTMs, eqs. 7-10.
 
@@ -39,12 +46,14 @@ class Encoder(nn.Module):
       matrix of N_h x N_z.
     depth: number of layers.
     compute: how.
+    scale: a key of SCALES, the function of W_sigma h; the paper's is exp2.
   """
 
   latent_dim: int
   width: int = 1024
   depth: int = 3
   compute: Compute = Compute()
+  scale: str = 'exp2'
 
   @nn.compact
   def __call__(self, tokens: UInt8[Array, 'b t tracks']) -> Posterior:
@@ -57,7 +66,7 @@ class Encoder(nn.Module):
       h, x = layers.BiLSTM(self.width, compute=self.compute)(x)
     h = h.astype(jnp.float32)
     mean = nn.Dense(self.latent_dim, name='mean')(h)
-    scale = jnp.exp(2 * nn.Dense(self.latent_dim, name='scale')(h))
+    scale = SCALES[self.scale](nn.Dense(self.latent_dim, name='scale')(h))
     return Posterior(mean, scale)
 
 

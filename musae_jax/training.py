@@ -11,16 +11,17 @@ through.
 
 import dataclasses
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
-from musae_jax import losses, parallel
-from musae_jax.models import MusAE
+from musae_jax import losses, parallel, regularisers
+from musae_jax.models import MusAE, Posterior
 from musae_jax.pianoroll import TRACKS, transpose
 from musae_jax.priors import draw_components
 
@@ -32,6 +33,7 @@ DECAYS = {
   'none': lambda rate, t: 1.0,
 }
 CONDITIONS = ('set', 'tag', 'none')
+PHASES = ('alternating', 'joint')
 ON_NAN = ('stop', 'skip')
 
 
@@ -55,6 +57,11 @@ class Settings:
     condition: what the critic sees of a phrase's genres: their 'set', the
       'tag' drawn at this visit (as in the authors' code), or 'none' (as in the
       paper's text). In each case the prior's draws come from its petals.
+    regulariser: a key of REGULARISERS, what draws codes to the prior.
+    phases: 'alternating': only the critic descends its loss, with codes that
+      are constants to it; 'joint': the encoder descends it too, in which its
+      score's two terms cancel in expectation (as in the authors' code).
+    petal_weight: of `regularisers.petals`; in the paper there is none.
     transpose: move each phrase by -5 to 6 semitones, drawn at each visit.
     on_nan: whether an update with a metric that is not finite is made, for
       whoever trains to 'stop' at, or 'skip'ped: the state stays as it was, but
@@ -73,6 +80,9 @@ class Settings:
   critic_betas: tuple[float, float] = (0.5, 0.9)
   penalty_weight: float = 10.0
   condition: str = 'set'
+  regulariser: str = 'wgan_gp'
+  phases: str = 'alternating'
+  petal_weight: float = 0.0
   transpose: bool = True
   on_nan: str = 'stop'
 
@@ -80,6 +90,8 @@ class Settings:
     for field, table in (
       ('decay_kind', DECAYS),
       ('condition', CONDITIONS),
+      ('regulariser', REGULARISERS),
+      ('phases', PHASES),
       ('on_nan', ON_NAN),
     ):
       if getattr(self, field) not in table:
@@ -225,6 +237,67 @@ def _train_critic(model, settings, state, posterior, genres, key):
   return params, optimizer, jax.tree.map(lambda x: x[-1], metrics)
 
 
+class _Codes(NamedTuple):
+  """Codes of a batch, and what draws them to the prior may want to know."""
+
+  model: MusAE
+  settings: Settings
+  critic: dict  # its parameters
+  posterior: Posterior
+  z: Float[Array, 'b d']  # a draw of it
+  genres: Bool[Array, 'b k']
+  num_steps: int  # of a phrase
+
+  def draws(self, key: Array) -> Float[Array, 'b d']:
+    """As many of the prior, each of a petal of its phrase."""
+    petal_key, prior_key = jax.random.split(key)
+    petals = draw_components(petal_key, self.genres)
+    return self.model.prior.sample(prior_key, petals)
+
+  def whitened(self, key: Array) -> tuple[Array, Array, Array]:
+    """Codes and draws where the prior has unit scale, and their condition."""
+    std = self.model.prior.std
+    condition = _condition(self.settings, self.genres)
+    return self.z / std, self.draws(key) / std, condition
+
+
+def _by_critic(codes: _Codes, key: Array) -> Float[Array, '']:
+  """Minus the critic's score; 'joint' with the critic's own loss (eq. 6)."""
+  model, settings = codes.model, codes.settings
+  condition = _condition(settings, codes.genres)
+  critic = {'critic': codes.critic}
+  pull = -model.score(critic, codes.z, condition).mean()
+  if settings.phases == 'joint':
+    draws_key, key = jax.random.split(key)
+    pull += losses.critic_loss(
+      key,
+      lambda z: model.critic.apply(codes.critic, z, condition),
+      codes.draws(draws_key) / model.unit,
+      codes.z / model.unit,
+      settings.penalty_weight,
+    )[0]
+  return pull
+
+
+def _by_kl(codes: _Codes, key: Array) -> Float[Array, '']:
+  """Nats a timestep, as the reconstruction's: beta 1 makes it the ELBO."""
+  prior, posterior, z = codes.model.prior, codes.posterior, codes.z
+  genres = codes.genres & (codes.settings.condition != 'none')
+  return regularisers.kl(prior, posterior, z, genres) / codes.num_steps
+
+
+# What the encoder minimises, times beta, beside the reconstruction.
+REGULARISERS = {
+  'wgan_gp': _by_critic,
+  'mmd': lambda codes, key: regularisers.mmd(*codes.whitened(key)),
+  'sliced_wasserstein': lambda codes, key: regularisers.sliced_wasserstein(
+    jax.random.fold_in(key, 1), *codes.whitened(key)
+  ),
+  'kl': _by_kl,
+  'none': lambda codes, key: jnp.float32(0),
+}
+
+
 def _update(model, settings, mesh, state, batch):
   """The state after one update, and its metrics."""
   key = jax.random.fold_in(state.key, state.step)
@@ -236,29 +309,37 @@ def _update(model, settings, mesh, state, batch):
     lambda encoder: model.encode({'encoder': encoder}, tokens),
     autoencoder['encoder'],
   )
-  # The codes are gathered once, where the gradients of each device's share
-  # would have to be added up at each of the critic's updates.
-  train_critic = parallel.everywhere(
-    functools.partial(_train_critic, model, settings), mesh
-  )
-  critic, critic_optimizer, metrics = train_critic(
-    (state.step, state.params['critic'], state.critic_optimizer),
-    posterior,
-    genres,
-    critic_key,
-  )
-  condition = _condition(settings, genres)
+  critic, critic_optimizer = state.params['critic'], state.critic_optimizer
+  metrics = {}
+  if settings.regulariser == 'wgan_gp':
+    # The codes are gathered once, where the gradients of each device's share
+    # would have to be added up at each of the critic's updates.
+    train_critic = parallel.everywhere(
+      functools.partial(_train_critic, model, settings), mesh
+    )
+    critic, critic_optimizer, metrics = train_critic(
+      (state.step, critic, critic_optimizer), posterior, genres, critic_key
+    )
   beta = settings.beta(state.step)
 
   def loss(decoder, posterior):
     z = posterior.sample(posterior_key)
     nats, predicted = model.compare({'decoder': decoder}, z, tokens)
-    reconstruction = nats.sum(-1).mean()
-    score = model.score({'critic': critic}, z, condition).mean()
+    terms = {
+      'reconstruction': nats.sum(-1).mean(),
+      'regulariser': REGULARISERS[settings.regulariser](
+        _Codes(model, settings, critic, posterior, z, genres, nats.shape[1]),
+        jax.random.fold_in(critic_key, settings.critic_steps),
+      ),
+    }
+    total = terms['reconstruction'] + beta * terms['regulariser']
+    if settings.petal_weight:
+      terms['petals'] = regularisers.petals(model.prior, z, genres)
+      total += settings.petal_weight * terms['petals']
     correct = (predicted == tokens).mean((0, 1))
-    return reconstruction - beta * score, (reconstruction, correct)
+    return total, (terms, correct)
 
-  (total, (reconstruction, correct)), (decoder_grads, posterior_grads) = (
+  (total, (terms, correct)), (decoder_grads, posterior_grads) = (
     jax.value_and_grad(loss, (0, 1), has_aux=True)(
       autoencoder['decoder'], posterior
     )
@@ -273,7 +354,7 @@ def _update(model, settings, mesh, state, batch):
   )
   metrics |= {
     'loss': total,
-    'reconstruction': reconstruction,
+    **terms,
     'beta': beta,
     'learning_rate': learning_rate,
     'encoder_gradient_norm': optax.tree.norm(grads['encoder']),
@@ -314,8 +395,8 @@ def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
   Returns:
     A jitted function. Its batch is a dict of 'phrases', uint8[b, T, 4], and
     'genres', bool[b, k] (only a mixture looks at them, and k is its number of
-    components). Its metrics are scalars, those of the critic from the last of
-    its updates; 'skipped' is among them where updates may be.
+    components). Its metrics are scalars, those of the critic, if it is trained,
+    from the last of its updates; 'skipped' is among them where updates may be.
   """
 
   def step(state, batch):

@@ -393,3 +393,68 @@ def test_several_updates_in_one_call_equal_as_many_calls(state):
     at_once.params,
     one_by_one.params,
   )
+
+
+@pytest.mark.parametrize(
+  'changes',
+  [
+    *({'regulariser': name} for name in training.REGULARISERS),
+    {'phases': 'joint'},
+    {'petal_weight': 0.5},
+    {'regulariser': 'kl', 'condition': 'none'},
+  ],
+)
+def test_every_ablation_trains(state, batch, changes):
+  settings = dataclasses.replace(
+    AUTOENCODER_ONLY, critic_learning_rate=1e-2, **changes
+  )
+  step = training.make_train_step(make_model(), settings)
+  after, metrics = step(at(state, LATE), batch)
+  assert all(np.isfinite(x) for x in jax.tree.leaves(metrics))
+  total = metrics['reconstruction'] + 0.5 * metrics['regulariser']
+  total += settings.petal_weight * metrics.get('petals', 0)
+  np.testing.assert_allclose(metrics['loss'], total, rtol=1e-5)
+  trained = {'encoder', 'decoder'}
+  if settings.regulariser == 'wgan_gp':
+    trained.add('critic')
+  assert changed(state.params, after.params) == trained
+  assert ('critic_estimate' in metrics) == ('critic' in trained)
+
+
+def test_without_a_regulariser_beta_is_nothing(state, batch):
+  settings = dataclasses.replace(AUTOENCODER_ONLY, regulariser='none')
+  plain = dataclasses.replace(settings, beta_end=0.0)
+  outcomes = [
+    training.make_train_step(make_model(), s)(at(state, LATE), batch)[0]
+    for s in (settings, plain)
+  ]
+  assert not changed(*(x.params for x in outcomes))
+
+
+@pytest.mark.parametrize('activation', ['tanh', 'leaky_relu'])
+def test_joint_phases_leave_the_encoder_only_the_penalty(
+  state, batch, activation
+):
+  """In expectation: the score's two terms cancel, given the same code.
+
+  And a critic that is piecewise linear leaves it nothing at all.
+  """
+  joint = dataclasses.replace(AUTOENCODER_ONLY, phases='joint')
+  model = dataclasses.replace(
+    make_model(), critic=models.Critic(WIDTH, activation)
+  )
+  posterior = model.encode(state.params, batch['phrases'])
+  critic = state.params['critic']
+  z = posterior.sample(jax.random.key(5))
+
+  def pull(settings, z):
+    codes = training._Codes(
+      model, settings, critic, posterior, z, batch['genres'], NUM_STEPS
+    )
+    return training._by_critic(codes, jax.random.key(6))
+
+  both = jax.grad(lambda z: pull(joint, z))(z)
+  without = dataclasses.replace(joint, penalty_weight=0.0)
+  cancelled = jax.grad(lambda z: pull(without, z))(z)
+  np.testing.assert_allclose(cancelled, 0, atol=1e-6)
+  assert (np.abs(both).max() > 1e-4) == (activation == 'tanh')

@@ -31,6 +31,7 @@ def get_config() -> ConfigDict:
     depth=3,
     # Networks and penalty in coordinates where the prior has unit scale.
     whitened=True,
+    scale='exp2',  # of the posterior: 'exp2' (eq. 10) or 'softplus'
   )
   config.compute = dict(
     # Of the operands of products and of what is kept for the gradient; all
@@ -59,6 +60,13 @@ def get_config() -> ConfigDict:
     # gives its last value the 10,000 updates that each of the others has.
     num_steps=110_000,
     seed=0,
+    # What draws codes to the prior: 'wgan_gp', 'mmd', 'sliced_wasserstein',
+    # 'kl' or 'none'.
+    regulariser='wgan_gp',
+    # 'alternating': the critic's loss trains the critic only; 'joint': the
+    # encoder too, as in the authors' code.
+    phases='alternating',
+    petal_weight=0.0,  # of the nats by which codes miss their tags' petals
     learning_rate=1e-4,
     decay_kind='inverse_time',  # 'inverse_time', 'exponential' or 'none'
     learning_rate_decay=1e-4,  # for each update
@@ -120,7 +128,7 @@ def paper(config: ConfigDict) -> ConfigDict:
   is written when. A run is as long as beta's schedule takes, the paper naming
   no length: `quickstart:paper` is a small model, not a short run.
   """
-  config.model.whitened = False
+  config.model.update(whitened=False, scale='exp2')
   config.critic.update(
     activation='tanh',
     condition='tag',
@@ -132,6 +140,9 @@ def paper(config: ConfigDict) -> ConfigDict:
   config.train.update(
     batch_size=256,
     num_steps=110_000,
+    regulariser='wgan_gp',
+    phases='alternating',
+    petal_weight=0.0,
     learning_rate=1e-4,
     decay_kind='inverse_time',
     learning_rate_decay=1e-4,
