@@ -15,7 +15,7 @@ from musae_jax.priors import Prior
 
 # Scales of the kernel of Tolstikhin et al. 2018 (arXiv:1711.01558): sums of
 # several are sensitive to what is near and to what is far.
-_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _NUM_DIRECTIONS = 128
 
 
@@ -29,7 +29,7 @@ def kernel(
   dot = jnp.matmul(a, b.T, precision='highest')
   square = (a**2).sum(-1)[:, None] + (b**2).sum(-1) - 2 * dot
   square = jnp.maximum(square, 0)
-  scales = [2 * a.shape[-1] * scale for scale in _SCALES]
+  scales = [2 * a.shape[-1] * scale for scale in SCALES]
   return sum(c / (c + square) for c in scales)
 
 

@@ -1,0 +1,29 @@
+"""Nearest phrases, against a search one by one."""
+
+import numpy as np
+import pytest
+
+from musae_jax import neighbours
+
+
+@pytest.mark.parametrize('k', [1, 3, 20_000])
+def test_the_nearest_come_first(k):
+  rng = np.random.default_rng(0)
+  corpus = rng.integers(0, 3, (20_000, 2, 4), dtype=np.uint8)
+  phrases = rng.integers(0, 3, (5, 2, 4), dtype=np.uint8)
+  distances, rows = neighbours.nearest(phrases, corpus, k)
+  for phrase, distance, row in zip(phrases, distances, rows):
+    differing = (corpus != phrase).reshape(len(corpus), -1).mean(1)
+    expected = np.argsort(differing, kind='stable')[:k]
+    np.testing.assert_array_equal(row, expected)
+    np.testing.assert_allclose(distance, differing[expected])
+
+
+def test_a_copy_is_found():
+  rng = np.random.default_rng(0)
+  corpus = rng.integers(0, 130, (9_000, 256, 4), dtype=np.uint8)
+  altered = corpus[[8_500, 3]].copy()
+  altered[1, :64, 2] ^= 1
+  distances, rows = neighbours.nearest(altered, corpus)
+  assert rows.tolist() == [[8_500], [3]]
+  assert distances.tolist() == [[0], [64 / 1024]]
