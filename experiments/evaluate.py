@@ -13,7 +13,7 @@ import pathlib
 import sys
 
 from experiments import build
-from musae_jax import arguments, evaluation, parallel
+from musae_jax import arguments, checkpoint, evaluation, parallel
 from musae_jax.pianoroll import STEPS_PER_BAR
 
 
@@ -32,7 +32,16 @@ def evaluate(
   Raises:
     `build.ERRORS`: of one line each.
   """
-  loaded, splits = build.trained(workdir, data_dir)
+  return of(*build.trained(workdir, data_dir), workdir, batch_size)
+
+
+def of(
+  loaded: checkpoint.Loaded,
+  splits: build.Splits,
+  workdir: str | os.PathLike,
+  batch_size: int | None = None,
+) -> dict:
+  """Returns the figures of a model that is loaded already, as `evaluate`."""
   config = loaded.config
   mesh = parallel.make_mesh()
   batch_size = batch_size or config['train']['batch_size']

@@ -1,101 +1,106 @@
-"""Pictures of a trained model, into the run's folder.
+"""The paper's tables and figures, and more, of trained models.
 
-    python -m experiments.figures --workdir=runs/flower16
+    python -m experiments.figures all --workdir=runs/flower16
 
-Writes into DIR/figures: curves.png, reconstructions.png, codes.png.
+Writes each as PNG, SVG, CSV and JSON into DIR/figures, and an index.html that
+shows them with their captions. Several runs go side by side:
+
+    python -m experiments.figures all --workdirs=runs/a,runs/b --out=comparison
+
+table1, fig2, fig3, fig4 and fig5 are the paper's. report says whether codes
+match the prior, ring how good the genres' order is; curves, reconstructions
+and codes show the training.
 """
 
-import json
 import os
 import pathlib
 import sys
+from collections.abc import Callable, Sequence
 
-import jax
-import numpy as np
+from experiments import build
+from experiments.artefacts import (
+  artefact,
+  fig2,
+  fig3,
+  fig4,
+  fig5,
+  page,
+  pictures,
+  report,
+  ring,
+  table1,
+)
+from experiments.artefacts.artefact import Artefact, NotApplicable
+from experiments.artefacts.subject import Subject
+from musae_jax import arguments
 
-from experiments import build, writer
-from musae_jax import arguments, batches, data, editing, plots, priors
+# In the order in which they are shown. The first is of all runs together.
+_OF_ONE: dict[str, Callable[[Subject], Artefact]] = {
+  'fig2': fig2.make,
+  'fig3': fig3.make,
+  'fig4': fig4.make,
+  'fig5': fig5.make,
+  'report': report.make,
+  'ring': ring.make,
+  'curves': pictures.curves,
+  'reconstructions': pictures.reconstructions,
+  'codes': pictures.codes,
+}
+NAMES = ('table1', *_OF_ONE)
 
-_NUM_RECONSTRUCTIONS = 4
-_NUM_CODES = 2_000
 
+def draw(
+  names: Sequence[str],
+  workdirs: Sequence[str | os.PathLike],
+  out: str | os.PathLike | None = None,
+  data_dir: str | None = None,
+) -> pathlib.Path:
+  """Writes artefacts of trained models; returns the page that shows them.
 
-class FigureError(ValueError):
-  """A file that a picture shows cannot be read; one line says which."""
-
-
-def draw(workdir: str | os.PathLike, data_dir: str | None = None) -> list:
-  """Draws all pictures; returns their paths.
+  Args:
+    names: of NAMES.
+    workdirs: the runs' folders.
+    out: of several runs, where the page and what is of all of them go; of one
+      run it is DIR/figures.
+    data_dir: the data set's folder; as in training by default.
 
   Raises:
     FigureError, `build.ERRORS`: of one line each.
   """
-  loaded, (_, validation) = build.trained(workdir, data_dir)
-  instrument = editing.Instrument.of(loaded)
-  figures = {
-    'curves': plots.curves(writer.read(workdir), _baselines(workdir)),
-    'reconstructions': plots.piano_rolls(
-      reconstructions(instrument, validation), columns=2
-    ),
-    'codes': codes(instrument, validation),
-  }
-  folder = pathlib.Path(workdir) / 'figures'
-  folder.mkdir(exist_ok=True)
-  paths = []
-  for name, figure in figures.items():
-    paths.append(folder / f'{name}.png')
-    plots.save(figure, paths[-1])
-  return paths
+  subjects = [Subject.of(workdir, data_dir) for workdir in workdirs]
+  folders = {subject: subject.workdir / 'figures' for subject in subjects}
+  together = pathlib.Path(out) if out else folders[subjects[0]]
+  shown = []
+  for name in names:
+    cells = []
+    if name == 'table1':
+      cells.append(_make(name, table1.make, subjects, together))
+    else:
+      for subject, folder in folders.items():
+        cells.append(_make(name, _OF_ONE[name], subject, folder))
+    shown.append(page.Section(name, cells))
+  return page.write(together, subjects, shown)
 
 
-def reconstructions(instrument: editing.Instrument, split: data.Split) -> dict:
-  """Name -> tokens of a few validation phrases, each before and after."""
-  rows = batches.permutation(len(split), 1, 0)[:_NUM_RECONSTRUCTIONS]
-  phrases = split.phrases[rows]
-  after = instrument.decode(instrument.encode(phrases))
-  rolls = {}
-  for row, phrase, again in zip(rows, phrases, after):
-    where = f'{split.songs[split.song[row]]}, bar {split.bar[row] + 1}'
-    rolls[where] = phrase
-    right = np.mean(phrase == again)
-    rolls[f'{where} reconstructed: {right:.0%} right'] = again
-  return rolls
-
-
-def codes(instrument: editing.Instrument, split: data.Split):
-  """Codes of validation phrases over the prior, coloured by a genre of each."""
-  rows = batches.permutation(len(split), 1, 0)[:_NUM_CODES]
-  genres = split.genres[rows]
-  tagged = rows[genres.any(axis=-1)]
-  prior = instrument.model.prior
-  components = np.arange(_NUM_CODES) % prior.num_components
-  drawn = np.asarray(prior.sample(jax.random.key(0), components))
-  if prior.num_components == 1 or not len(tagged):
-    return plots.codes(instrument.encode(split.phrases[rows]), drawn)
-  petals = priors.draw_components(jax.random.key(1), split.genres[tagged])
-  return plots.codes(
-    instrument.encode(split.phrases[tagged]),
-    drawn,
-    np.asarray(petals),
-    instrument.genres,
-  )
-
-
-def _baselines(workdir) -> dict | None:
-  """The evaluation's baselines, if it was run."""
-  path = pathlib.Path(workdir) / 'evaluation.json'
-  if not path.exists():
-    return None
+def _make(name: str, make: Callable, of, folder: pathlib.Path) -> page.Cell:
+  """Makes one artefact and writes it; says so."""
+  folder.mkdir(parents=True, exist_ok=True)
+  print(f'{folder / name}', flush=True)
   try:
-    accuracy = json.loads(path.read_text())['figures']['accuracy']
-    return {
-      name: accuracy[name] for name in ('always hold', 'most frequent token')
-    }
-  except (ValueError, KeyError, TypeError) as error:
-    raise FigureError(
-      f'{path}: not as python -m experiments.evaluate writes it; expected '
-      'it whole, or not at all'
-    ) from error
+    made = make(of)
+  except NotApplicable as reason:
+    print(f'  left out: {reason}', flush=True)
+    return page.Cell(folder, name, None, str(reason))
+  paths = artefact.write(made, folder, name)
+  return page.Cell(folder, name, made, paths=tuple(paths))
+
+
+def _several(text: str) -> list[str]:
+  """Parses folders with commas between them."""
+  found = [arguments.path(part) for part in text.split(',') if part]
+  if not found:
+    raise ValueError
+  return found
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -103,22 +108,49 @@ def main(argv: list[str] | None = None) -> int:
   parser = arguments.Parser(
     prog='python -m experiments.figures', description=__doc__
   )
-  parser.add_argument(
-    '--workdir',
-    type=arguments.path,
-    required=True,
-    help="the run's folder",
+  add = parser.add_argument
+  add(
+    'names',
+    nargs='*',
+    default=['all'],
+    choices=['all', *NAMES],
+    metavar='NAME',
+    help=f'all, or some of {", ".join(NAMES)}; all by default',
   )
-  parser.add_argument(
+  runs = parser.add_mutually_exclusive_group(required=True)
+  runs.add_argument('--workdir', type=arguments.path, help="a run's folder")
+  runs.add_argument(
+    '--workdirs',
+    type=_several,
+    metavar='DIR,DIR',
+    help='several, to be shown side by side in --out',
+  )
+  add(
+    '--out',
+    type=arguments.path,
+    help='of several runs, where their page goes',
+  )
+  add(
     '--data_dir',
     type=arguments.path,
     help="the data set's folder; as in training by default",
   )
   args = parser.parse_args(argv)
+  if args.workdirs and not args.out:
+    parser.error('--workdirs wants --out, the folder for their page')
+  if args.workdir and args.out:
+    parser.error('--out is of several runs; of one it is DIR/figures')
+  names = NAMES if 'all' in args.names else args.names
   try:
-    for path in draw(args.workdir, args.data_dir):
-      print(path)
-  except (*build.ERRORS, FigureError) as error:
+    print(
+      draw(
+        [name for name in NAMES if name in names],
+        args.workdirs or [args.workdir],
+        args.out,
+        args.data_dir,
+      )
+    )
+  except (*build.ERRORS, pictures.FigureError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
   return 0

@@ -47,6 +47,12 @@ class Instrument:
     self, tokens: UInt8[np.ndarray, 'n t 4']
   ) -> Float[np.ndarray, 'n d']:
     """The code of each phrase: its posterior's mean, in the prior's axes."""
+    return self.posterior(tokens)[0]
+
+  def posterior(
+    self, tokens: UInt8[np.ndarray, 'n t 4']
+  ) -> tuple[Float[np.ndarray, 'n d'], Float[np.ndarray, 'n d']]:
+    """Mean and scale of each phrase's posterior, in the prior's axes."""
     return _in_batches(self._encode, tokens)
 
   def decode(self, z: Float[np.ndarray, 'n d']) -> UInt8[np.ndarray, 'n t 4']:
@@ -77,7 +83,7 @@ class Instrument:
 
   @functools.cached_property
   def _encode(self):
-    return jax.jit(lambda x: self.model.encode(self.params, x).mean)
+    return jax.jit(lambda x: tuple(self.model.encode(self.params, x)))
 
   @functools.cached_property
   def _decode(self):
@@ -90,10 +96,10 @@ class Instrument:
 
 def _in_batches(function, rows):
   parts = [
-    np.asarray(function(batch))[mask]
+    jax.tree.map(lambda x: np.asarray(x)[mask], function(batch))  # noqa: B023
     for batch, mask in batches.padded_batches(rows, _BATCH)
   ]
-  return np.concatenate(parts)
+  return jax.tree.map(lambda *x: np.concatenate(x), *parts)
 
 
 def load(workdir: str | os.PathLike) -> Instrument:

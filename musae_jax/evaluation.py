@@ -20,6 +20,8 @@ from musae_jax.pianoroll import HOLD, NUM_PITCHES, NUM_TOKENS, TRACKS
 # One number a track, in TRACKS' order; as `make_eval_step` counts them.
 Sums = Mapping[str, np.ndarray]
 
+# What `scores` returns.
+MEASURES = ('accuracy', 'attack_accuracy', 'onset_f1', 'cross_entropy')
 _NONE = float('nan')
 # The paper's Table 1 by bars: drums, bass, guitar, strings, on its own data.
 # It has two 2-bar models, of drums and of melodies, which are no track here.

@@ -38,8 +38,12 @@ def similarity(
   """Cosine of the genres' song indicators: co-occurrence in 0..1."""
   k = len(genres)
   rows = [multi_hot(tags, genres, k) for tags in songs]
-  hot = np.array(rows, float).reshape(len(rows), k)
-  together = hot.T @ hot
+  return cosines(np.array(rows, bool).reshape(len(rows), k))
+
+
+def cosines(hot: Bool[np.ndarray, 's k']) -> Float[np.ndarray, 'k k']:
+  """`similarity` of songs whose genres are a row each."""
+  together = hot.astype(float).T @ hot
   count = np.maximum(np.diag(together), 1)
   return together / np.sqrt(np.outer(count, count))
 
@@ -66,6 +70,12 @@ def ring_order(similarity: Float[np.ndarray, 'k k']) -> list[int]:
   if distance[0, tour[-1]] < distance[0, tour[1]]:
     tour = np.roll(tour[::-1], 1)
   return [int(i) for i in tour]
+
+
+def neighbours_similarity(similarity: Float[np.ndarray, 'k k']) -> float:
+  """The mean similarity of neighbours on the ring 0, 1, ... k - 1, 0."""
+  k = len(similarity)
+  return float(similarity[np.arange(k), (np.arange(k) + 1) % k].mean())
 
 
 def _length(tour, distance) -> float:

@@ -1,0 +1,162 @@
+"""The latent report: do codes match the prior, and what do they know?"""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.artefacts.artefact import Artefact
+from experiments.artefacts.fig5 import probes
+from experiments.artefacts.subject import Subject
+from musae_jax import latent, metrics, neighbours, plots
+
+# Of a genre, to have a distance of its own.
+_LEAST_PHRASES = 100
+_SAMPLES = 2_000
+_SEARCHED = 256
+
+
+def make(subject: Subject) -> Artefact:
+  """Returns how far codes and samples are from what they should be."""
+  prior, codes, tags = subject.prior, subject.codes, subject.tags
+  overall = latent.match(prior, codes, tags)
+  ratio = latent.scale_ratio(prior, codes)
+  genres = _by_genre(subject)
+  samples, facts = _Samples(subject), {}
+  facts['phrases'] = len(codes)
+  facts['prior_match'] = overall._asdict() | {
+    'sliced_wasserstein_over_floor': overall.over_floor,
+    'classifier_accuracy': latent.classifier_accuracy(prior, codes, tags),
+    'scale_ratio_median': float(np.median(ratio)),
+    'scale_ratio_range': [float(ratio.min()), float(ratio.max())],
+  }
+  facts['dimensions'] = prior.dim
+  facts['active_dimensions'] = latent.active_dimensions(prior, subject.means)
+  facts |= samples.facts
+  if prior.num_components > 1:
+    facts['petals'] = latent.petals(prior, codes, tags)._asdict()
+  if len(subject.genres) > 1:
+    auc = probes(subject)
+    facts['probe_auc_mean'] = float(np.nanmean(auc))
+  rows = [{'of': 'all', **facts['prior_match']}, *genres]
+  return Artefact(
+    'Latent report',
+    _caption(facts),
+    {
+      '': lambda: plots.latent_report(
+        ratio, genres, samples.nearest, samples.distances
+      )
+    },
+    rows,
+    facts,
+  )
+
+
+def _by_genre(subject: Subject) -> list[dict[str, Any]]:
+  """Returns the match of the phrases of each genre."""
+  rows = []
+  for i, genre in enumerate(subject.genres):
+    of = subject.tags[:, i]
+    if of.sum() >= _LEAST_PHRASES:
+      found = latent.match(subject.prior, subject.codes[of], subject.tags[of])
+      rows.append(
+        {
+          'of': genre,
+          'phrases': int(of.sum()),
+          **found._asdict(),
+          'sliced_wasserstein_over_floor': found.over_floor,
+        }
+      )
+  return rows
+
+
+class _Samples:
+  """Phrases decoded from draws of the prior, beside those of the data.
+
+  Attributes:
+    facts: what is told of them.
+    nearest: distances to the nearest training phrase, of samples and of
+      validation phrases.
+    distances: of metrics' distributions from the data's, by what and by name.
+  """
+
+  def __init__(self, subject: Subject):
+    count = min(_SAMPLES, len(subject.phrases) // 2)
+    prior, instrument = subject.prior, subject.instrument
+    real, others = np.split(subject.phrases[: 2 * count], 2)
+    z = latent.draws(prior, jax.random.key(4), subject.tags[:count])
+    z = np.asarray(z)
+    samples = instrument.decode(z)
+    kinds = {
+      'samples': samples,
+      'reconstructions': instrument.decode(subject.means[:count]),
+      'other phrases of the data': others,
+    }
+    data = metrics.columns(metrics.measure(real))
+    self.distances = {
+      kind: metrics.distance(metrics.columns(metrics.measure(found)), data)
+      for kind, found in kinds.items()
+    }
+    training = subject.splits.train.phrases
+    searched = min(_SEARCHED, count)
+    self.nearest = {
+      kind: neighbours.nearest(found[:searched], training)[0][:, 0]
+      for kind, found in (('samples', samples), ('validation', real))
+    }
+    again = instrument.encode(samples)
+    self.facts = {
+      'cycle_error': latent.relative_error(prior, z, again),
+      'metric_distance': {
+        kind: float(np.nanmean([*found.values()]))
+        for kind, found in self.distances.items()
+      },
+      'nearest_training_phrase': {
+        kind: {
+          'median_share_of_tokens_differing': float(np.median(found)),
+          'copies': float((found == 0).mean()),
+        }
+        for kind, found in self.nearest.items()
+      },
+    }
+
+
+def _caption(facts) -> str:
+  match, distance = facts['prior_match'], facts['metric_distance']
+  nearest = facts['nearest_training_phrase']
+  text = (
+    f'Of {facts["phrases"]:,} validation phrases. Codes against draws of the '
+    'prior for the same tags: sliced Wasserstein distance '
+    f'{match["sliced_wasserstein_over_floor"]:.1f} times that of draws from '
+    f'draws, MMD^2 {match["mmd"]:.4f} (draws from draws '
+    f'{match["mmd_floor"]:.4f}); a classifier tells them apart '
+    f'{match["classifier_accuracy"]:.1%} of the time (.5 where they match); '
+    'the scale of an axis is in the median '
+    f"{match['scale_ratio_median']:.2f} of the prior's. "
+    f'{facts["active_dimensions"]} of {facts["dimensions"]} axes differ '
+    'between phrases. '
+  )
+  if 'petals' in facts:
+    petals = facts['petals']
+    text += (
+      f'A code lies on a petal of its own tags {petals["accuracy"]:.1%} of the '
+      f'time (by chance {petals["chance"]:.1%}, draws from the prior '
+      f'{petals["ceiling"]:.1%}). '
+    )
+  if 'probe_auc_mean' in facts:
+    text += (
+      'A straight line tells two genres apart on other songs with an AUC of '
+      f'{facts["probe_auc_mean"]:.2f} in the mean. '
+    )
+  return text + (
+    'Samples of the prior, decoded and encoded again, miss their code by '
+    f'{facts["cycle_error"]:.2f} (0: none, 1: no relation). Distributions of '
+    "metrics lie apart from the data's, in its standard deviations: samples "
+    f'{distance["samples"]:.2f}, reconstructions '
+    f'{distance["reconstructions"]:.2f}, other phrases of the data '
+    f'{distance["other phrases of the data"]:.2f}. The nearest training phrase '
+    'differs in the median in '
+    f'{nearest["samples"]["median_share_of_tokens_differing"]:.0%} of the '
+    f'tokens of a sample, and in '
+    f'{nearest["validation"]["median_share_of_tokens_differing"]:.0%} of those '
+    'of a validation phrase.'
+  )

@@ -1,0 +1,86 @@
+"""Table 1: how much of a phrase is reconstructed."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from experiments import evaluate
+from experiments.artefacts.artefact import Artefact
+from experiments.artefacts.subject import Subject
+from musae_jax import evaluation, plots
+from musae_jax.pianoroll import TRACKS
+
+_COLUMNS = (*TRACKS, 'dbgs', 'dbg')
+
+
+def make(subjects: Sequence[Subject]) -> Artefact:
+  """Returns the table of all runs; those that differ by seed only as one.
+
+  A run's evaluation is read where there is one of its newest model, and else
+  made and written.
+  """
+  groups = {}
+  for subject in subjects:
+    groups.setdefault(_but_seed(subject), []).append(subject)
+  rows, others = [], {}
+  for group in groups.values():
+    reports = [_evaluation(subject)['figures'] for subject in group]
+    name = ', '.join(subject.name for subject in group)
+    for measure, found in reports[0].items():
+      each = [[r[measure]['this model'][c] for c in _COLUMNS] for r in reports]
+      rows.append({'measure': measure, 'row': name, **_interval(each)})
+      for row, values in found.items():
+        if row != 'this model':
+          others[measure, row] = {c: values[c] for c in _COLUMNS}
+  rows += [{'measure': m, 'row': r, **v} for (m, r), v in others.items()]
+  rows.sort(key=lambda row: list(evaluation.MEASURES).index(row['measure']))
+  return Artefact(
+    'Table 1',
+    'Share of timesteps whose likeliest token is the right one, on the whole '
+    'validation split, beside what knowing nothing would score, the same on '
+    'attacks only, F1 of onsets and nats a token. Where several seeds were '
+    'given, their mean and its 95 % interval (t distribution). The rows '
+    '"paper" are of other data.',
+    {'': lambda: plots.scores(_shown(rows), _COLUMNS)},
+    rows,
+    {'runs': [[s.name for s in group] for group in groups.values()]},
+  )
+
+
+def _but_seed(subject: Subject) -> str:
+  config = json.loads(json.dumps(subject.loaded.config))
+  del config['train']['seed']
+  return json.dumps([config, subject.loaded.dataset], sort_keys=True)
+
+
+def _evaluation(subject: Subject) -> dict:
+  path = subject.workdir / 'evaluation.json'
+  if path.exists():
+    try:
+      report = json.loads(path.read_text())
+      if report['step'] == subject.loaded.step and set(
+        evaluation.MEASURES
+      ) <= set(report['figures']):
+        return report
+    except (ValueError, KeyError, TypeError):
+      pass  # of another version, or cut short: made again
+  report = evaluate.of(subject.loaded, subject.splits, subject.workdir)
+  evaluate.write(report, subject.workdir)
+  return report
+
+
+def _interval(runs: Sequence[Sequence[float | None]]) -> dict:
+  """Returns each column's mean over runs, and half its 95 % interval."""
+  values = np.array(runs, float)
+  result = dict(zip(_COLUMNS, values.mean(0).tolist()))
+  n = len(values)
+  if n > 1:
+    half = stats.t.ppf(0.975, n - 1) * values.std(0, ddof=1) / n**0.5
+    result |= {f'{c} +-': h for c, h in zip(_COLUMNS, half.tolist())}
+  return result
+
+
+def _shown(rows: Sequence[dict]) -> dict[str, dict]:
+  return {row['row']: row for row in rows if row['measure'] == 'accuracy'}
