@@ -4,7 +4,8 @@
 # make benchmarks: every table on speed of docs/results.md, in runs/benchmarks;
 #                  on a machine with an NVIDIA GPU of 80 GB, at full size:
 #                  make benchmarks GPU=1 BENCH_DATA=a prepared data set
-# make agreement:  that PyTorch and Keras print the losses that ours prints
+# make agreement:  that PyTorch and Keras print the losses that ours prints, and
+#                  muspy finds the same metrics
 # make guard:      what the step costs an H100, compiled without one, is guarded
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,6 +13,8 @@ PY = $(VENV)/bin/python
 comma = ,
 DATA = data/quickstart
 RUN = runs/quickstart
+# All but Fig. 5, of hundreds of pictures.
+FIGURES = table1 fig2 fig3 fig4 report ring curves reconstructions codes
 # What is timed: full size on a GPU; BENCH_DATA is a prepared data set.
 BENCH = runs/benchmarks
 BENCH_DATA ?= $(DATA)
@@ -35,7 +38,7 @@ quickstart: $(VENV)/.installed $(DATA)/midi/labels.csv
 	$(PY) -m tfds_lakh.build --config=2bar --manual_dir=$(DATA)/midi --data_dir=$(DATA)
 	$(PY) -m experiments.train --config=quickstart --workdir=$(RUN)
 	$(PY) -m experiments.evaluate --workdir=$(RUN)
-	$(PY) -m experiments.figures --workdir=$(RUN)
+	$(PY) -m experiments.figures $(FIGURES) --workdir=$(RUN)
 	mkdir -p $(RUN)/songs
 	for song in $(SONGS); do \
 	  $(VENV)/bin/musae reconstruct $(DATA)/midi/$$song.mid \
@@ -55,10 +58,11 @@ guard:
 	$(VENV)-aot/bin/python -m pip install --quiet -c constraints.txt -e '.[aot,aot-tpu]' pytest
 	$(VENV)-aot/bin/python -m pytest tests/test_compiled.py tests/test_dry_run.py
 
-# Of the losses of ours and of the other libraries, which are told side by side.
+# Of the losses of ours and of the other libraries, which are told side by side,
+# and of metrics with muspy's.
 agreement:
 	$(peers)
-	$(VENV)-peers/bin/python -m pytest tests/test_benchmarks_step.py
+	$(VENV)-peers/bin/python -m pytest tests/test_benchmarks_step.py tests/test_metrics.py
 
 # Table by table, for nothing else may run meanwhile; what fails ends no other.
 benchmarks: $(VENV)/.installed $(if $(filter $(DATA),$(BENCH_DATA)),$(DATA)/midi/labels.csv)

@@ -117,8 +117,8 @@ def check(config: Config, num_devices: int = 1) -> None:
   for field, known in _ONE_OF.items():
     if value(field) not in known:
       refuse(field, f'one of {", ".join(known)}')
-  if not value('data.dir'):
-    refuse('data.dir', 'a folder')
+  if not value('data.dir') or '://' in value('data.dir'):
+    refuse('data.dir', 'a folder (where a bucket is mounted, if it is one)')
   if value('model.width') % 2:
     refuse('model.width', 'an even number: half is each direction')
   if value('train.batch_size') % num_devices:

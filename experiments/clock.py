@@ -44,6 +44,11 @@ class Clock:
     found[self._spent_on] += time.monotonic() - self._since
     return found
 
+  @property
+  def now(self) -> str:
+    """What time is being spent on."""
+    return self._spent_on
+
   def updating(self) -> float:
     """Seconds spent on steps, and on waiting for their input."""
     found = self.seconds()

@@ -12,6 +12,7 @@ match the prior, ring how good the genres' order is; curves, reconstructions
 and codes show the training.
 """
 
+import argparse
 import os
 import pathlib
 import sys
@@ -95,11 +96,20 @@ def _make(name: str, make: Callable, of, folder: pathlib.Path) -> page.Cell:
   return page.Cell(folder, name, made, paths=tuple(paths))
 
 
+def _name(text: str) -> str:
+  """Parses an artefact's name."""
+  if text not in ('all', *NAMES):
+    raise argparse.ArgumentTypeError(
+      f'{text!r} is none of all, {", ".join(NAMES)}'
+    )
+  return text
+
+
 def _several(text: str) -> list[str]:
   """Parses folders with commas between them."""
   found = [arguments.path(part) for part in text.split(',') if part]
   if not found:
-    raise ValueError
+    raise argparse.ArgumentTypeError(f'{text!r} names no folder')
   return found
 
 
@@ -112,8 +122,7 @@ def main(argv: list[str] | None = None) -> int:
   add(
     'names',
     nargs='*',
-    default=['all'],
-    choices=['all', *NAMES],
+    type=_name,
     metavar='NAME',
     help=f'all, or some of {", ".join(NAMES)}; all by default',
   )
@@ -140,7 +149,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.error('--workdirs wants --out, the folder for their page')
   if args.workdir and args.out:
     parser.error('--out is of several runs; of one it is DIR/figures')
-  names = NAMES if 'all' in args.names else args.names
+  names = NAMES if 'all' in (args.names or ['all']) else args.names
   try:
     print(
       draw(

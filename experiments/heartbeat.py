@@ -51,4 +51,6 @@ class Heartbeat:
         at = f'step {step} begun {ago:.1f} s ago'
         if ago > self._seconds:
           at += ', none since'
-      self._say(f'heartbeat: {at}; {self._clock.describe()}')
+      self._say(
+        f'heartbeat: {at}; now {self._clock.now}; {self._clock.describe()}'
+      )

@@ -106,6 +106,8 @@ def go(
     )
     with clock.spending('compile'):
       feed.compile(state)
+      checkpoint.checksums(state)
+      parallel.on_all(True)  # else the first step would wait for their compiler
     if profiler.is_past(start):
       log.say(f'--profile: step {start} is past these steps; none is traced')
     for before in range(start, config.num_steps, feed.num_updates):
@@ -210,8 +212,8 @@ def _means(
     kept = f'that of step {saved[-1]} stays' if saved else 'there is none'
     raise RunError(
       f'{error}; it gets no checkpoint ({kept}): a lower '
-      'config.train.learning_rate may help, or config.train.on_nan=skip where '
-      'it is a single step'
+      'config.train.learning_rate may help, or, where it is a single step, '
+      'config.train.on_nan=skip'
     ) from error
 
 

@@ -82,7 +82,10 @@ class Pending:
 
 
 def _bound(name: str) -> float:
-  """Returns what a metric may be at most; norms, of which Adam takes any."""
-  if name.endswith('_norm'):
+  """Returns what a metric may be at most.
+
+  Anything, if it is a norm, for Adam takes any, or the config's own.
+  """
+  if name.endswith('_norm') or name in ('learning_rate', 'beta'):
     return np.finfo('f').max
   return _BOUNDS.get(name, _BOUND)

@@ -2,6 +2,9 @@
 
 import json
 import os
+import pathlib
+import secrets
+import time
 import zlib
 from collections.abc import Iterator
 
@@ -32,6 +35,7 @@ _MAY_CHANGE = frozenset(
     'train.on_nan',
   }
 )
+_SECONDS_TO_SHOW = 30
 # What each of a run's processes may have its own way.
 _OF_A_PROCESS = frozenset({'data.dir', 'data.in_memory', 'data.built_by'})
 
@@ -63,6 +67,32 @@ def check_alike(what: str, given: dict) -> None:
       f'{what}.{field} is {here} in process {jax.process_index()}, but {there} '
       'in process 0; expected the same in all'
     )
+
+
+def check_shared(workdir: str | os.PathLike) -> None:
+  """Has all processes see what the first writes into the folder.
+
+  Raises:
+    RunError: one of them does not, within half a minute, which a network's
+      disk may take to show it.
+  """
+  sign = pathlib.Path(workdir) / f'.{parallel.from_first(secrets.token_hex())}'
+  try:
+    with parallel.jointly():
+      if parallel.is_first():
+        sign.touch()
+    with parallel.jointly():
+      end = time.monotonic() + _SECONDS_TO_SHOW
+      while not sign.exists():
+        if time.monotonic() > end:
+          raise RunError(
+            f'{workdir}: process {jax.process_index()} does not see here what '
+            'process 0 writes; expected a folder that all of them share'
+          )
+        time.sleep(0.1)
+  finally:
+    if parallel.is_first():
+      sign.unlink(missing_ok=True)
 
 
 def _differences(

@@ -36,13 +36,20 @@ from experiments import (
   profiling,
 )
 from experiments.clock import Clock
-from experiments.resumed import RunError, check_alike, check_same
+from experiments.resumed import (
+  RunError,
+  check_alike,
+  check_same,
+  check_shared,
+)
 from musae_jax import arguments, cache, checkpoint, machine, parallel
 from musae_jax.alone import alone
 from musae_jax.errors import first_line
 
 # Of one line each.
 _ERRORS = (*build.ERRORS, RunError, parallel.ProcessError, ahead.TopologyError)
+# What all processes are to be given alike, beside the config.
+_ALIKE = 'num_processes', 'resume', 'dry_run'
 _NOT_ALL_CAME = (
   f'error: after {parallel.START_SECONDS} s not all processes of the job have '
   'come; expected as many as --num_processes says, or the scheduler, and a '
@@ -86,18 +93,22 @@ def train(
     with parallel.jointly():
       if parallel.is_first():
         stack.enter_context(_alone(workdir))
+    check_shared(workdir)
     checkpoints = stack.enter_context(
       checkpoint.Checkpoints(workdir, _keep(config.train))
     )
-    saved = None
-    if checkpoints.steps():
-      if not resume:
+    with parallel.jointly():
+      steps = checkpoints.steps()
+      check_alike('checkpoints', {'steps': steps})
+      if steps and not resume:
         raise RunError(
           f'{workdir}: holds a run already, and --no-resume was given; '
           'expected another --workdir'
         )
-      saved = checkpoints.about()
-      check_same('config', saved['config'], config.to_dict(), workdir)
+    saved = checkpoints.about() if steps else None
+    with parallel.jointly():
+      if saved:
+        check_same('config', saved['config'], config.to_dict(), workdir)
     with parallel.jointly():
       splits = build.splits(config, memory_of_each)
     with parallel.jointly():
@@ -183,6 +194,8 @@ def main(argv: list[str] | None = None) -> int:
     with ending.unless_within(parallel.START_SECONDS, _NOT_ALL_CAME):
       parallel.start(args.coordinator, args.num_processes, args.process_id)
     with ending.beside_others(_explain):
+      with parallel.jointly():
+        check_alike('arguments', {name: vars(args)[name] for name in _ALIKE})
       if args.dry_run:
         return dry_run.run(args.config)
       reached = train(args.config, args.workdir, args.resume, args.profile)
@@ -198,25 +211,27 @@ def main(argv: list[str] | None = None) -> int:
 
 def _explain(error: BaseException) -> ending.Ending | None:
   """Returns how to end for an error; None: it has no line of its own."""
+  if parallel.is_loss(error):
+    return ending.Ending(
+      preemption.EXIT_STATUS,
+      'error: another process of the job is gone '
+      f'({first_line(error)[:200]}); started again, all go on from the last '
+      'complete checkpoint',
+      alone=True,
+    )
   if isinstance(error, _ERRORS):
     return ending.Ending(1, f'error: {error}')
   if isinstance(error, KeyboardInterrupt):
     return ending.Ending(130, 'interrupted; the same command goes on')
-  if isinstance(error, jax.errors.JaxRuntimeError):
-    reason = first_line(error)[:200]
-    if 'RESOURCE_EXHAUSTED' in reason:
-      return ending.Ending(
-        1,
-        f'error: no room on the device ({reason}); a lower '
-        'config.train.batch_size or more devices may help',
-      )
-    if jax.process_count() > 1:
-      return ending.Ending(
-        preemption.EXIT_STATUS,
-        f'error: another process of the job is gone ({reason}); started again, '
-        'all go on from the last complete checkpoint',
-        alone=True,
-      )
+  reason = first_line(error)[:200]
+  if isinstance(error, jax.errors.JaxRuntimeError) and (
+    'RESOURCE_EXHAUSTED' in reason
+  ):
+    return ending.Ending(
+      1,
+      f'error: no room on the device ({reason}); a lower '
+      'config.train.batch_size or more devices may help',
+    )
   return None
 
 

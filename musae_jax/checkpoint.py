@@ -308,6 +308,8 @@ class Checkpoints:
           found = read(step)
         return step, found
       except Exception as error:  # orbax raises whatever its parts raise
+        if parallel.is_loss(error):
+          raise
         reason = _line(error)
         logging.warning(
           '%s: checkpoint %d cannot be read: %s', self.folder, step, reason
@@ -402,4 +404,4 @@ def _line(error: Exception) -> str:
   refused = re.search(r"os_error_code='(\d+)'", str(error))
   if refused:
     return os.strerror(int(refused[1]))
-  return first_line(error)[:200]
+  return first_line(error).partition('See full TensorStore')[0][:200]

@@ -25,6 +25,8 @@ _BLOCK = 500  # rows of a kernel's matrix at once
 _DIRECTIONS = 256
 # Of the classifier that tells codes from draws.
 _WIDTH, _UPDATES, _BATCH = 128, 600, 512
+# Of one tag, to say how well it is told from another.
+_SONGS = 8
 
 
 class Match(NamedTuple):
@@ -257,7 +259,7 @@ def relative_error(
 def probe_aucs(
   codes: Float[np.ndarray, 'n d'],
   tags: Bool[np.ndarray, 'n k'],
-  held_out: Bool[np.ndarray, 'n'],
+  songs: Int[np.ndarray, 'n'],
 ) -> Float[np.ndarray, 'k k']:
   """Returns how well a straight line tells each two tags apart.
 
@@ -268,12 +270,13 @@ def probe_aucs(
   Args:
     codes: in coordinates of one scale.
     tags: of each phrase.
-    held_out: which phrases score; their songs should be in none of the others.
+    songs: of each phrase; on every second one the line is scored, to which it
+      was not fitted.
 
   Returns:
-    Symmetric; NaN on the diagonal, and where there is nobody to tell apart.
+    Symmetric; NaN on the diagonal, and where there are few songs to tell apart.
   """
-  k = tags.shape[1]
+  k, held_out = tags.shape[1], songs % 2 == 0
   fitted = LedoitWolf().fit(codes[~held_out])
   precision = fitted.precision_.astype(np.float32)
   result = np.full((k, k), np.nan)
@@ -282,13 +285,19 @@ def probe_aucs(
       one, other = (tags[:, i] & ~tags[:, j] for i, j in ((a, b), (b, a)))
       known = [side & ~held_out for side in (one, other)]
       asked = [side & held_out for side in (one, other)]
-      if all(side.any() for side in (*known, *asked)):
+      if all(len(np.unique(songs[side])) >= _SONGS for side in known + asked):
         way = codes[known[0]].mean(0) - codes[known[1]].mean(0)
         scores = codes @ (precision @ way)
         result[a, b] = result[b, a] = area_under_curve(
           *(scores[side] for side in asked)
         )
   return result
+
+
+def mean_auc(auc: Float[np.ndarray, 'k k']) -> float:
+  """Returns the mean over the pairs that have one; NaN if none has."""
+  known = auc[np.isfinite(auc)]
+  return float(known.mean()) if len(known) else float('nan')
 
 
 def area_under_curve(

@@ -9,6 +9,7 @@ import functools
 import importlib.util
 import inspect
 import os
+import re
 import socket
 import zlib
 from collections.abc import Iterator
@@ -31,8 +32,26 @@ _initialize = functools.partial(
 )
 
 
+# How errors begin that say that a process did not answer.
+_LOST = re.compile(
+  '(UNKNOWN|INTERNAL|UNAVAILABLE|ABORTED|CANCELLED|FAILED_PRECONDITION|'
+  'DEADLINE_EXCEEDED): '
+)
+
+
 class ProcessError(RuntimeError):
   """The processes of a job cannot start, or another one of them failed."""
+
+
+def is_loss(error: BaseException) -> bool:
+  """Whether JAX raised it because another process of the job is gone."""
+  # Of collectives outside of a program JAX makes a ValueError.
+  kinds = ValueError, RuntimeError
+  return (
+    jax.process_count() > 1
+    and isinstance(error, kinds)
+    and bool(_LOST.match(str(error)))
+  )
 
 
 def start(

@@ -292,19 +292,21 @@ def hamming(
   return figure
 
 
-def _two_genres(axes: Axes, pair, projection: str, size: float) -> None:
+def _two_genres(axes: Axes, pair, projection: str, small: bool) -> None:
   """Draws the codes of two genres, as the paper: blue dots, orange crosses."""
   plane = getattr(pair, projection)
-  first, second = plane[pair.first], plane[~pair.first]
-  axes.scatter(*first.T, s=size, color='#0072B2', label=pair.names[0])
-  axes.scatter(
-    *second.T,
-    s=size,
-    marker='x',
-    color='#E69F00',
-    label=pair.names[1],
-    linewidths=size / 12,
-  )
+  marks = (('o', '#0072B2'), ('o' if small else 'x', '#E69F00'))
+  for of, name, (marker, colour) in zip(
+    (pair.first, ~pair.first), pair.names, marks
+  ):
+    axes.scatter(
+      *plane[of].T,
+      s=1 if small else 14,
+      marker=marker,
+      color=colour,
+      label=name,
+      linewidths=0 if small else 1,
+    )
   axes.set_xticks([])
   axes.set_yticks([])
 
@@ -317,7 +319,7 @@ def pair(of) -> Figure:
   """
   figure = Figure(figsize=(8, 4), layout='constrained')
   for axes, name in zip(figure.subplots(1, 2), ('pca', 'tsne')):
-    _two_genres(axes, of, name, 12)
+    _two_genres(axes, of, name, small=False)
     axes.set_title({'pca': 'PCA', 'tsne': 't-SNE'}[name], fontsize=10)
   axes.legend(fontsize=8)
   return figure
@@ -340,7 +342,7 @@ def pair_grid(
   figure.subplots_adjust(0.06, 0.01, 0.99, 0.94, wspace=0.08, hspace=0.08)
   for (row, column), of in pairs.items():
     axes = figure.add_subplot(k, k, row * k + column + 1)
-    _two_genres(axes, of, projection, 0.5)
+    _two_genres(axes, of, projection, small=True)
     if row == 0:
       axes.set_title(names[column], fontsize=7, rotation=90)
     if column == row + 1:

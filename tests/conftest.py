@@ -25,13 +25,14 @@ def pytest_unconfigure(config):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _tiny_songs(seed: int, num_songs: int):
+def _tiny_songs(seed: int, num_songs: int, timesteps: int):
   """Yields keys and records of small songs, as the builder writes them."""
   rng = np.random.default_rng(seed)
   for song in range(num_songs):
     count = int(rng.integers(1, 5))
-    phrases = np.full((count, 8, 4), 128, np.uint8)
-    phrases[:, ::4] = rng.integers(60, 64, (count, 2, 4))
+    phrases = np.full((count, timesteps, 4), 128, np.uint8)
+    beats = phrases[:, ::4]
+    beats[:] = rng.integers(60, 64, beats.shape)
     phrases[:, 1:, 0] = 129
     genres = np.zeros(32, np.uint8)
     genres[rng.integers(0, 3, song % 3)] = 1  # every third song has none
@@ -51,6 +52,16 @@ def _tiny_songs(seed: int, num_songs: int):
 @pytest.fixture(scope='session')
 def tiny_data(tmp_path_factory) -> str:
   """The folder of a `lakh_pianoroll/2bar` of a hundred phrases of 8 steps."""
+  return _build(tmp_path_factory.mktemp('data'), 8)
+
+
+@pytest.fixture(scope='session')
+def tiny_bars(tmp_path_factory) -> str:
+  """The same, but its phrases have two bars indeed."""
+  return _build(tmp_path_factory.mktemp('bars'), 32)
+
+
+def _build(folder, timesteps: int) -> str:
   import tensorflow_datasets as tfds
 
   class LakhPianoroll(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -67,7 +78,7 @@ def tiny_data(tmp_path_factory) -> str:
         builder=self,
         features=tfds.features.FeaturesDict(
           {
-            'phrases': tensor((None, 8, 4), np.uint8),
+            'phrases': tensor((None, timesteps, 4), np.uint8),
             'genres': tensor((32,), np.uint8),
             'song': tfds.features.Text(),
             'bar': tensor((None,), np.int32),
@@ -79,12 +90,14 @@ def tiny_data(tmp_path_factory) -> str:
       )
 
     def _split_generators(self, dl_manager):
-      return {'train': _tiny_songs(0, 40), 'validation': _tiny_songs(1, 12)}
+      return {
+        'train': _tiny_songs(0, 40, timesteps),
+        'validation': _tiny_songs(1, 12, timesteps),
+      }
 
     def _generate_examples(self):
       raise NotImplementedError
 
-  folder = tmp_path_factory.mktemp('data')
   LakhPianoroll(
     config='2bar', data_dir=folder, file_format='array_record'
   ).download_and_prepare()

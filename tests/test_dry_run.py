@@ -61,6 +61,16 @@ def test_no_data_set_is_told_beside_the_rest(tmp_path, capsys):
   assert told['memory of each'].endswith(': fits')
 
 
+def test_devices_that_are_not_here_want_no_data_set(
+  tmp_path, capsys, monkeypatch
+):
+  monkeypatch.setattr(dry_run, '_not_here', lambda _: dry_run._here())
+  flags = f'--config.data.dir={tmp_path}', '--topology=h100:8'
+  status, told, _ = found(capsys, *flags)
+  assert status == 0
+  assert 'data set unknown' in told['memory of each']
+
+
 def test_what_does_not_fit_is_told(tiny_data, capsys, monkeypatch):
   here = dry_run._here()
   small = here._replace(memory=2**10)

@@ -107,7 +107,9 @@ def start(tiny_data, environment):
 
     It has an environment of its own, and starts 5 s early, or has more flags.
     """
-    command = [sys.executable, '-m', 'experiments.train', *RUN, *flags]
+    # SIGINT, which a shell has its background processes ignore, is not.
+    command = ['env', '--default-signal=INT', sys.executable]
+    command += ['-m', 'experiments.train', *RUN, *flags]
     command += [f'--config.data.dir={tiny_data}', f'--workdir={workdir}']
     address = free_address()
     found = []
@@ -141,8 +143,6 @@ def start(tiny_data, environment):
           stdout=subprocess.PIPE,
           stderr=subprocess.STDOUT,
           text=True,
-          # Which a shell has its background processes ignore.
-          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
       )
     return found[::-1]
@@ -311,6 +311,7 @@ def test_what_one_process_meets_ends_all(start, tmp_path):
   [
     ('--config.train.seed=7', 'config.train.seed is 7 in process 1, but 0 in'),
     ('--config.data.dir={other}', 'dataset.validation_crc32 is '),
+    ('--no-resume', 'arguments.resume is False in process 1, but True in'),
   ],
 )
 def test_processes_that_are_told_otherwise_end_all(
@@ -350,6 +351,43 @@ def test_what_fails_in_one_process_ends_all_within_seconds(
     preemption.EXIT_STATUS,
     -signal.SIGABRT,
   )
+
+
+@pytest.mark.parametrize('seconds', [0.3, 2, 4])
+def test_one_is_killed_while_they_start(two, start, tmp_path, seconds):
+  shutil.copytree(two, tmp_path, dirs_exist_ok=True)
+  first, second = start(tmp_path, 2, f'--config.train.num_steps={100 * LONG}')
+  while 'connected' not in second.stdout.readline():
+    assert second.poll() is None
+  time.sleep(seconds)
+  second.kill()
+  output, _ = first.communicate(timeout=2 * parallel.HEARTBEAT_SECONDS)
+  assert first.returncode in (preemption.EXIT_STATUS, -signal.SIGABRT), output
+  assert 'another process of the job is gone' in output or (
+    'another task died' in output
+  )
+  assert 'cannot be read' not in output
+  with checkpoint.Checkpoints(tmp_path) as checkpoints:
+    assert checkpoints.steps()[-1] >= LONG
+
+
+def test_the_other_ends_when_one_is_silent(start, tmp_path):
+  first, second = start(tmp_path, 2, f'--config.train.num_steps={100 * LONG}')
+  freeze_when(second, lambda: last_step(tmp_path) >= 4)
+  try:
+    output, _ = first.communicate(timeout=2 * parallel.HEARTBEAT_SECONDS)
+  finally:
+    second.kill()
+  assert first.returncode in (preemption.EXIT_STATUS, -signal.SIGABRT), output
+
+
+def test_a_workdir_that_is_not_shared_is_refused(start, tmp_path):
+  flag = f'--workdir={tmp_path / "mine"}'
+  first, second = finish(start(tmp_path / 'run', 2, odd_flags=[flag]), 1)
+  (line,) = [line for line in second.splitlines() if 'error: ' in line]
+  assert 'process 1 does not see here what process 0 writes' in line
+  assert 'error: another process failed; its own message says why' in first
+  assert [path.name for path in (tmp_path / 'run').iterdir()] == ['.lock']
 
 
 def test_a_port_that_is_taken_is_refused(tmp_path, capsys):

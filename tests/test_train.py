@@ -397,15 +397,6 @@ def test_missing_data_and_wrong_config_are_one_line(
   assert 'tulip' in line
 
 
-def test_cut_evaluation_is_one_line(tmp_path):
-  path = tmp_path / 'evaluation.json'
-  for text in ('{"figures": ', '{}', '[]'):
-    path.write_text(text)
-    with pytest.raises(figures.FigureError, match=r'evaluation\.json') as error:
-      figures._baselines(tmp_path)
-    assert '\n' not in str(error.value)
-
-
 def test_length_and_cadence_may_change():
   saved = config_flag.load('flower2').to_dict()
   config = config_flag.load('flower2')

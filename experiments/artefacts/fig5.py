@@ -2,22 +2,20 @@
 
 import functools
 import itertools
-import multiprocessing
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from sklearn.manifold import TSNE
 
 from experiments.artefacts.artefact import Artefact, NotApplicable
 from experiments.artefacts.subject import Subject
-from musae_jax import batches, latent, plots
+from musae_jax import batches, latent, plots, tsne
 from musae_jax.progress import progress
 
 _EACH = 128
+# Pairs whose planes are found at once.
+_BLOCK = 32
 
 
 class Pair(NamedTuple):
@@ -56,7 +54,7 @@ def make(subject: Subject) -> Artefact:
   }
   pairs = {
     (a, b): Pair((names[a], names[b]), *plane)
-    for (a, b), plane in zip(sets, _planes(sets.values()))
+    for (a, b), plane in zip(sets, _planes([*sets.values()]))
   }
   auc = probes(subject)
   rows = [
@@ -77,11 +75,7 @@ def make(subject: Subject) -> Artefact:
   for pair in pairs.values():
     stem = '-'.join(name.replace('/', ' ') for name in pair.names)
     figures[stem] = functools.partial(plots.pair, pair)
-  known = auc[np.triu_indices(len(names), 1)]
-  best, worst = (
-    max(rows, key=lambda row: sign * np.nan_to_num(row['probe_auc'], nan=0.5))
-    for sign in (1, -1)
-  )
+  mean = latent.mean_auc(auc)
   return Artefact(
     'Fig. 5: pairs of genres',
     f'Of each two genres, codes of {_EACH} + {_EACH} validation phrases with '
@@ -89,13 +83,24 @@ def make(subject: Subject) -> Artefact:
     'components, and by t-SNE (perplexity 30). The matrix: how well a straight '
     'line in the latent space tells the two apart on songs that it was not '
     'fitted to (area under the ROC curve of a linear discriminant; .5: not at '
-    f'all). Mean {np.nanmean(known):.2f}; best {best["first"]} and '
-    f'{best["second"]}, {best["probe_auc"]:.2f}; worst {worst["first"]} and '
-    f'{worst["second"]}, {worst["probe_auc"]:.2f}.',
+    f'all). {_extremes(rows, mean)}',
     figures,
     rows,
-    {'mean_auc': float(np.nanmean(known)), 'pairs': len(rows)},
+    {'mean_auc': mean, 'pairs': len(rows)},
   )
+
+
+def _extremes(rows: Sequence[dict], mean: float) -> str:
+  """Returns a sentence on the pairs told apart best and worst."""
+  known = [row for row in rows if np.isfinite(row['probe_auc'])]
+  if not known:
+    return 'Grey: there are too few songs to say.'
+  known.sort(key=lambda row: row['probe_auc'])
+  worst, best = (
+    f'{row["first"]} and {row["second"]}, {row["probe_auc"]:.2f}'
+    for row in (known[0], known[-1])
+  )
+  return f'Mean {mean:.2f}; best {best}; worst {worst}.'
 
 
 def _choose(split, genre: int, but: int) -> Int[np.ndarray, 'n']:
@@ -105,27 +110,21 @@ def _choose(split, genre: int, but: int) -> Int[np.ndarray, 'n']:
   return np.sort(found[order[:_EACH]])
 
 
-def _planes(sets: Iterable) -> Iterable[tuple]:
+def _planes(sets: Sequence) -> Iterator[tuple]:
   """Yields which codes are the first's, and both planes, of each pair."""
-  sets = list(sets)
-  workers = min(os.cpu_count() or 1, 16)
-  # Not forked: JAX has threads.
-  context = multiprocessing.get_context('spawn')
-  with ProcessPoolExecutor(workers, mp_context=context) as pool:
-    yield from progress(
-      pool.map(_plane, sets, chunksize=4), len(sets), 'Fig. 5', 'pair'
-    )
-
-
-def _plane(both) -> tuple:
-  """Returns which codes are the first's, and both planes."""
-  z = np.concatenate(both)
-  centred = z - z.mean(0)
-  _, _, axes = np.linalg.svd(centred, full_matrices=False)
-  pca = centred @ axes[:2].T
-  perplexity = min(30, (len(z) - 1) / 3)
-  tsne = TSNE(perplexity=perplexity, init='pca', random_state=0)
-  return np.arange(len(z)) < len(both[0]), pca, tsne.fit_transform(z)
+  shape = 2 * _EACH, sets[0][0].shape[1]
+  blocks = [sets[i : i + _BLOCK] for i in range(0, len(sets), _BLOCK)]
+  for block in progress(blocks, len(blocks), 'Fig. 5', 'block'):
+    # Filled up to one shape, so that there is one program.
+    z = np.zeros((_BLOCK, *shape), np.float32)
+    known = np.zeros((_BLOCK, len(z[0])), bool)
+    for i, both in enumerate(block):
+      found = np.concatenate(both)
+      z[i, : len(found)], known[i, : len(found)] = found, True
+    pca, plane = map(np.asarray, tsne.planes(z, known))
+    for i, (first, second) in enumerate(block):
+      count = len(first) + len(second)
+      yield np.arange(count) < len(first), pca[i, :count], plane[i, :count]
 
 
 def probes(subject: Subject) -> Float[np.ndarray, 'k k']:
@@ -133,5 +132,5 @@ def probes(subject: Subject) -> Float[np.ndarray, 'k k']:
   return latent.probe_aucs(
     subject.means / subject.prior.std,
     subject.tags[:, : len(subject.genres)],
-    subject.songs % 2 == 0,
+    subject.songs,
   )

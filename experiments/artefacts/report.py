@@ -37,7 +37,7 @@ def make(subject: Subject) -> Artefact:
     facts['petals'] = latent.petals(prior, codes, tags)._asdict()
   if len(subject.genres) > 1:
     auc = probes(subject)
-    facts['probe_auc_mean'] = float(np.nanmean(auc))
+    facts['probe_auc_mean'] = latent.mean_auc(auc)
   rows = [{'of': 'all', **facts['prior_match']}, *genres]
   return Artefact(
     'Latent report',
@@ -142,7 +142,7 @@ def _caption(facts) -> str:
       f'time (by chance {petals["chance"]:.1%}, draws from the prior '
       f'{petals["ceiling"]:.1%}). '
     )
-  if 'probe_auc_mean' in facts:
+  if np.isfinite(facts.get('probe_auc_mean', np.nan)):
     text += (
       'A straight line tells two genres apart on other songs with an AUC of '
       f'{facts["probe_auc_mean"]:.2f} in the mean. '

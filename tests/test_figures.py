@@ -1,0 +1,159 @@
+"""The paper's tables and figures, as files of small runs."""
+
+import csv
+import html.parser
+import json
+
+import numpy as np
+import pytest
+from test_train import FLAGS
+
+from experiments import config_flag, figures, train
+from experiments.artefacts import fig3, pictures, subject, table1
+
+
+@pytest.fixture(scope='module')
+def run(tiny_bars, tmp_path_factory):
+  """Trains a small run; returns its folder."""
+
+  def run(name, *flags):
+    workdir = tmp_path_factory.mktemp('runs') / name
+    argv = [*FLAGS, f'--config.data.dir={tiny_bars}', *flags]
+    argv += ['--config.train.num_steps=6', '--config.train.checkpoint_every=6']
+    train.train(config_flag.ConfigParser().parse(argv).config, workdir)
+    return workdir
+
+  return run
+
+
+@pytest.fixture(scope='module')
+def flower(run):
+  return run('flower')
+
+
+@pytest.fixture(scope='module')
+def gaussian(run):
+  return run('gaussian', '--config.prior.kind=gaussian')
+
+
+class Links(html.parser.HTMLParser):
+  def __init__(self, text):
+    super().__init__()
+    self.found = []
+    self.feed(text)
+
+  def handle_starttag(self, tag, attrs):
+    self.found += [value for name, value in attrs if name in ('src', 'href')]
+
+
+@pytest.fixture(scope='module')
+def drawn(flower):
+  assert figures.main(['all', f'--workdir={flower}']) == 0
+  return flower / 'figures'
+
+
+@pytest.mark.parametrize('name', figures.NAMES)
+def test_each_is_a_picture_a_table_and_facts(drawn, name):
+  if name == 'ring':  # of three genres only
+    assert not (drawn / 'ring.json').exists()
+    return
+  assert (drawn / f'{name}.png').read_bytes().startswith(b'\x89PNG')
+  assert '<svg' in (drawn / f'{name}.svg').read_text()
+  with open(drawn / f'{name}.csv', newline='') as file:
+    rows = list(csv.DictReader(file))
+  assert rows
+  about = json.loads((drawn / f'{name}.json').read_text())
+  assert about['title'] and about['caption']
+
+
+def test_every_pair_has_its_picture(drawn):
+  names = {path.name for path in (drawn / 'fig5').iterdir()}
+  for pair in ('rock-pop', 'pca', 'tsne'):
+    assert {f'{pair}.png', f'{pair}.svg'} <= names
+
+
+def test_the_page_shows_all_of_them(drawn):
+  text = (drawn / 'index.html').read_text()
+  links = Links(text).found
+  assert len(links) > 30
+  assert all((drawn / link).exists() for link in links)
+  for name in figures.NAMES:
+    assert f'id="{name}"' in text
+  assert 'lakh_pianoroll/2bar' in text
+  assert '3 genres have no order' in text
+
+
+def test_the_same_model_gives_the_same_numbers(drawn, flower):
+  before = {path.name: path.read_bytes() for path in drawn.glob('*.csv')}
+  names = [name for name in figures.NAMES if name not in ('fig5', 'ring')]
+  assert figures.main([*names, f'--workdir={flower}']) == 0
+  after = {path.name: path.read_bytes() for path in drawn.glob('*.csv')}
+  assert after == before
+
+
+def test_runs_go_side_by_side(run, flower, gaussian, tmp_path):
+  """Two seeds are one row, with an interval; what one has not is said."""
+  other = run('seed1', '--config.train.seed=1')
+  argv = ['table1', 'fig3', f'--workdirs={flower},{other},{gaussian}']
+  assert figures.main([*argv, f'--out={tmp_path}']) == 0
+  with open(tmp_path / 'table1.csv', newline='') as file:
+    rows = [row for row in csv.DictReader(file) if row['measure'] == 'accuracy']
+  assert [row['row'] for row in rows[:2]] == ['flower, seed1', 'gaussian']
+  assert float(rows[0]['drums +-']) >= 0
+  assert rows[1]['drums +-'] == ''
+  text = (tmp_path / 'index.html').read_text()
+  assert 'its prior has 1 component, no ring' in text
+  assert all((tmp_path / link).exists() for link in Links(text).found)
+
+
+def test_an_interval_is_students():
+  found = table1._interval([[0.5] * 6, [0.6] * 6, [0.7] * 6])
+  assert found['bass'] == pytest.approx(0.6)
+  # t of 2 degrees at .975 is 4.3027; the standard error .1 / sqrt 3.
+  assert found['bass +-'] == pytest.approx(4.3027 * 0.1 / 3**0.5, rel=1e-4)
+
+
+def test_roughness_is_one_for_any_order_and_none_for_a_slow_ring():
+  turn = 2 * np.pi * np.arange(32) / 32
+  slow = np.stack([np.sin(turn), 5 + 3 * np.cos(turn)])
+  assert fig3.roughness(slow) == pytest.approx(2 * (np.pi / 32) ** 2, rel=0.1)
+  rng = np.random.default_rng(0)
+  any_order = [fig3.roughness(rng.normal(size=(5, 32))) for _ in range(200)]
+  assert np.mean(any_order) == pytest.approx(1, abs=0.05)
+  assert fig3.roughness(np.vstack([slow, np.ones(32)])) < 0.1
+
+
+def test_cut_evaluation_is_one_line(drawn, flower):
+  path = flower / 'evaluation.json'
+  whole = path.read_text()
+  try:
+    for text in ('{"figures": ', '{}', '[]'):
+      path.write_text(text)
+      with pytest.raises(pictures.FigureError, match='evaluation') as error:
+        pictures.curves(subject.Subject.of(flower))
+      assert '\n' not in str(error.value)
+  finally:
+    path.write_text(whole)
+
+
+@pytest.mark.parametrize(
+  ('argv', 'expected'),
+  [
+    (['fig6', '--workdir=x'], "'fig6' is none of all, table1"),
+    (['--workdirs=a,b'], '--workdirs wants --out'),
+    (['--workdir=a', '--out=b'], '--out is of several runs'),
+    ([], 'one of the arguments --workdir --workdirs is required'),
+    (['--workdirs=,', '--out=b'], '--workdirs'),
+  ],
+)
+def test_wrong_arguments_are_one_line(argv, expected, capsys):
+  with pytest.raises(SystemExit):
+    figures.main(argv)
+  (line,) = capsys.readouterr().err.splitlines()
+  assert expected in line
+
+
+def test_a_run_that_is_not_there_is_one_line(tmp_path, capsys):
+  assert figures.main(['fig2', f'--workdir={tmp_path}']) == 1
+  (line,) = capsys.readouterr().err.splitlines()
+  assert 'no checkpoints in it' in line
