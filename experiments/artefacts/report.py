@@ -1,9 +1,10 @@
 """The latent report: do codes match the prior, and what do they know?"""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import UInt8
 
 from experiments.artefacts.artefact import Artefact
 from experiments.artefacts.fig5 import probes
@@ -18,38 +19,102 @@ _SEARCHED = 256
 
 def make(subject: Subject) -> Artefact:
   """Returns how far codes and samples are from what they should be."""
-  prior, codes, tags = subject.prior, subject.codes, subject.tags
-  overall = latent.match(prior, codes, tags)
-  ratio = latent.scale_ratio(prior, codes)
-  genres = _by_genre(subject)
-  samples, facts = _Samples(subject), {}
-  facts['phrases'] = len(codes)
-  facts['prior_match'] = overall._asdict() | {
-    'sliced_wasserstein_over_floor': overall.over_floor,
-    'classifier_accuracy': latent.classifier_accuracy(prior, codes, tags),
-    'scale_ratio_median': float(np.median(ratio)),
-    'scale_ratio_range': [float(ratio.min()), float(ratio.max())],
+  facts, samples = measure(subject)
+  nearest = _nearest(subject, samples)
+  facts['nearest_training_phrase'] = {
+    kind: {
+      'median_share_of_tokens_differing': float(np.median(found)),
+      'copies': float((found == 0).mean()),
+    }
+    for kind, found in nearest.items()
   }
-  facts['dimensions'] = prior.dim
-  facts['active_dimensions'] = latent.active_dimensions(prior, subject.means)
-  facts |= samples.facts
-  if prior.num_components > 1:
-    facts['petals'] = latent.petals(prior, codes, tags)._asdict()
-  if len(subject.genres) > 1:
-    auc = probes(subject)
-    facts['probe_auc_mean'] = latent.mean_auc(auc)
+  genres = _by_genre(subject)
+  ratio = latent.scale_ratio(subject.prior, subject.codes)
   rows = [{'of': 'all', **facts['prior_match']}, *genres]
   return Artefact(
     'Latent report',
     _caption(facts),
     {
-      '': lambda: plots.latent_report(
-        ratio, genres, samples.nearest, samples.distances
-      )
+      '': lambda: plots.latent_report(ratio, genres, nearest, samples.distances)
     },
     rows,
     facts,
   )
+
+
+class Samples(NamedTuple):
+  """Phrases decoded from draws of the prior.
+
+  Attributes:
+    phrases: their tokens.
+    distances: of metrics' distributions from the data's, of these, of
+      reconstructions and of other phrases of the data, by metric.
+  """
+
+  phrases: UInt8[np.ndarray, 'n t 4']
+  distances: dict[str, dict[str, float]]
+
+
+def measure(subject: Subject) -> tuple[dict[str, Any], Samples]:
+  """Returns what the report tells of all phrases together, but for copies."""
+  prior, codes, tags = subject.prior, subject.codes, subject.tags
+  overall = latent.match(prior, codes, tags)
+  ratio = latent.scale_ratio(prior, codes)
+  facts: dict[str, Any] = {
+    'phrases': len(codes),
+    'prior_match': overall._asdict()
+    | {
+      'sliced_wasserstein_over_floor': overall.over_floor,
+      'classifier_accuracy': latent.classifier_accuracy(prior, codes, tags),
+      'scale_ratio_median': float(np.median(ratio)),
+      'scale_ratio_range': [float(ratio.min()), float(ratio.max())],
+    },
+    'dimensions': prior.dim,
+    'active_dimensions': latent.active_dimensions(prior, subject.means),
+  }
+  if prior.num_components > 1:
+    facts['petals'] = latent.petals(prior, codes, tags)._asdict()
+  if len(subject.genres) > 1:
+    facts['probe_auc_mean'] = latent.mean_auc(probes(subject))
+  count = min(_SAMPLES, len(codes) // 2)
+  z = np.asarray(latent.draws(prior, jax.random.key(4), tags[:count]))
+  samples = Samples(*_decode(subject, z))
+  again = subject.instrument.encode(samples.phrases)
+  facts['cycle_error'] = latent.relative_error(prior, z, again)
+  facts['metric_distance'] = {
+    kind: float(np.nanmean([*found.values()]))
+    for kind, found in samples.distances.items()
+  }
+  return facts, samples
+
+
+def _decode(subject: Subject, z: np.ndarray) -> tuple:
+  """Returns the phrases of codes, and how far each kind is from the data."""
+  real, others = np.split(subject.phrases[: 2 * len(z)], 2)
+  phrases = subject.instrument.decode(z)
+  kinds = {
+    'samples': phrases,
+    'reconstructions': subject.instrument.decode(subject.means[: len(z)]),
+    'other phrases of the data': others,
+  }
+  data = metrics.columns(metrics.measure(real))
+  distances = {
+    kind: metrics.distance(metrics.columns(metrics.measure(found)), data)
+    for kind, found in kinds.items()
+  }
+  return phrases, distances
+
+
+def _nearest(subject: Subject, samples: Samples) -> dict[str, np.ndarray]:
+  """Returns distances to the nearest training phrase, by what."""
+  training = subject.splits.train.phrases
+  return {
+    kind: neighbours.nearest(phrases[:_SEARCHED], training)[0][:, 0]
+    for kind, phrases in (
+      ('samples', samples.phrases),
+      ('validation', subject.phrases),
+    )
+  }
 
 
 def _by_genre(subject: Subject) -> list[dict[str, Any]]:
@@ -68,56 +133,6 @@ def _by_genre(subject: Subject) -> list[dict[str, Any]]:
         }
       )
   return rows
-
-
-class _Samples:
-  """Phrases decoded from draws of the prior, beside those of the data.
-
-  Attributes:
-    facts: what is told of them.
-    nearest: distances to the nearest training phrase, of samples and of
-      validation phrases.
-    distances: of metrics' distributions from the data's, by what and by name.
-  """
-
-  def __init__(self, subject: Subject):
-    count = min(_SAMPLES, len(subject.phrases) // 2)
-    prior, instrument = subject.prior, subject.instrument
-    real, others = np.split(subject.phrases[: 2 * count], 2)
-    z = latent.draws(prior, jax.random.key(4), subject.tags[:count])
-    z = np.asarray(z)
-    samples = instrument.decode(z)
-    kinds = {
-      'samples': samples,
-      'reconstructions': instrument.decode(subject.means[:count]),
-      'other phrases of the data': others,
-    }
-    data = metrics.columns(metrics.measure(real))
-    self.distances = {
-      kind: metrics.distance(metrics.columns(metrics.measure(found)), data)
-      for kind, found in kinds.items()
-    }
-    training = subject.splits.train.phrases
-    searched = min(_SEARCHED, count)
-    self.nearest = {
-      kind: neighbours.nearest(found[:searched], training)[0][:, 0]
-      for kind, found in (('samples', samples), ('validation', real))
-    }
-    again = instrument.encode(samples)
-    self.facts = {
-      'cycle_error': latent.relative_error(prior, z, again),
-      'metric_distance': {
-        kind: float(np.nanmean([*found.values()]))
-        for kind, found in self.distances.items()
-      },
-      'nearest_training_phrase': {
-        kind: {
-          'median_share_of_tokens_differing': float(np.median(found)),
-          'copies': float((found == 0).mean()),
-        }
-        for kind, found in self.nearest.items()
-      },
-    }
 
 
 def _caption(facts) -> str:

@@ -1,0 +1,192 @@
+"""Which choices matter: a base and its variants, trained and measured.
+
+    python -m experiments.study ablations --workdir=runs/study --config=flower2
+
+Trains the config given, and each variant of it, which differs in what its name
+says, with each of --seeds; measures accuracy, the codes' match with the prior
+and samples of the prior; and writes a table, study.md and study.json. What is
+finished already is not made again: the same command goes on.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments import build, config_flag, loop, writer
+from experiments.artefacts import report
+from experiments.artefacts.artefact import write_text
+from experiments.artefacts.subject import Subject
+from experiments.resumed import RunError
+from musae_jax import arguments
+
+# Fields, by the name of the variant; each has the base's other fields.
+ABLATIONS: Mapping[str, Mapping[str, str]] = {
+  'base': {},
+  'raw coordinates': {'model.whitened': 'false'},
+  'tanh critic': {'critic.activation': 'tanh'},
+  '1 critic step': {'critic.steps': '1'},
+  '10 critic steps': {'critic.steps': '10'},
+  'critic told one tag': {'critic.condition': 'tag'},
+  'critic told nothing': {'critic.condition': 'none'},
+  'beta to 1': {'train.beta_end': '1'},
+  'joint phases': {'train.phases': 'joint'},
+  'softplus scale': {'model.scale': 'softplus'},
+  'constant learning rate': {'train.decay_kind': 'none'},
+  'MMD': {
+    'train.regulariser': 'mmd',
+    'train.beta_end': '10',
+    'train.beta_increment': '3.34',
+  },
+  'sliced Wasserstein': {'train.regulariser': 'sliced_wasserstein'},
+  'KL': {'train.regulariser': 'kl', 'train.beta_end': '1'},
+  'no regulariser': {'train.regulariser': 'none'},
+  'petals asked for, .1': {'train.petal_weight': '.1'},
+  'petals asked for, .5': {'train.petal_weight': '.5'},
+}
+STUDIES = {'ablations': ABLATIONS}
+
+_COLUMNS = {
+  'accuracy': 'accuracy',
+  'scale': "scale of codes over the prior's",
+  'sliced_wasserstein': 'sliced Wasserstein over its floor',
+  'classifier': 'told from draws (.5: not)',
+  'petals': 'on own petals, above chance',
+  'probe': 'probe AUC',
+  'samples': "samples' distance",
+  'reconstructions': "reconstructions' distance",
+}
+
+
+def measure(workdir: pathlib.Path) -> dict[str, float]:
+  """Returns what a finished run comes to, by the names of _COLUMNS."""
+  *_, last = (
+    line for line in writer.read(workdir) if 'validation/accuracy/drums' in line
+  )
+  facts, _ = report.measure(Subject.of(workdir))
+  match, petals = facts['prior_match'], facts.get('petals')
+  return {
+    'accuracy': float(
+      np.mean([last[f'validation/{name}'] for name in loop.ACCURACIES])
+    ),
+    'scale': match['scale_ratio_median'],
+    'sliced_wasserstein': match['sliced_wasserstein_over_floor'],
+    'classifier': match['classifier_accuracy'],
+    'petals': petals['accuracy'] - petals['chance'] if petals else None,
+    'probe': facts.get('probe_auc_mean'),
+    'samples': facts['metric_distance']['samples'],
+    'reconstructions': facts['metric_distance']['reconstructions'],
+  }
+
+
+def run(
+  variants: Mapping[str, Mapping[str, str]],
+  workdir: pathlib.Path,
+  seeds: Sequence[int],
+  base: Sequence[str],
+) -> dict[str, list[dict[str, Any]]]:
+  """Trains and measures what is not yet; returns each variant's runs.
+
+  Args:
+    variants: fields by name.
+    workdir: the folder of all runs.
+    seeds: of each variant.
+    base: arguments of `experiments.train` that all share.
+
+  Raises:
+    RunError: a run ended, and not for having diverged.
+  """
+  found = {}
+  for seed in seeds:  # so that every variant has one soon
+    for name, fields in variants.items():
+      folder = workdir / f'{name.replace(" ", "-")}-seed{seed}'
+      result = folder / 'study.json'
+      if not result.exists():
+        print(f'{name}, seed {seed}', flush=True)
+        command = [sys.executable, '-m', 'experiments.train', *base]
+        command += [f'--config.{f}={value}' for f, value in fields.items()]
+        command += [f'--config.train.seed={seed}', f'--workdir={folder}']
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / 'train.log', 'a') as log:
+          status = subprocess.run(command, stdout=log, stderr=log).returncode
+        last = (folder / 'train.log').read_text().strip().splitlines()[-1]
+        if not status:
+          outcome = measure(folder)
+        elif ' became ' in last:  # divergence is a result, too
+          print(f'  {last}', flush=True)
+          outcome = {'ended': last}
+        else:
+          raise RunError(f'{folder}: {last.removeprefix("error: ")}')
+        write_text(result, json.dumps(outcome, indent=2) + '\n')
+      found.setdefault(name, []).append(json.loads(result.read_text()))
+      write_text(workdir / 'study.md', table(found))
+  write_text(workdir / 'study.json', json.dumps(found, indent=2) + '\n')
+  return found
+
+
+def table(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+  """Returns means over seeds, and half their range, as Markdown."""
+  lines = [
+    '| | seeds | ' + ' | '.join(_COLUMNS.values()) + ' |',
+    '|---|---:|' + '---:|' * len(_COLUMNS),
+  ]
+  for name, runs in found.items():
+    ended = [of for of in runs if 'ended' not in of]
+    cells = []
+    for column in _COLUMNS:
+      values = [r[column] for r in ended if r[column] is not None]
+      if not values:
+        cells.append('-')
+        continue
+      half = (max(values) - min(values)) / 2
+      spread = f' ± {half:.3g}' if len(values) > 1 else ''
+      cells.append(f'{np.mean(values):.3g}{spread}')
+    lost = len(runs) - len(ended)
+    seeds = f'{len(ended)}' + (f', {lost} diverged' if lost else '')
+    lines.append(f'| {name} | {seeds} | ' + ' | '.join(cells) + ' |')
+  return '\n'.join(lines) + '\n'
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Runs the command; returns its exit status."""
+  parser = config_flag.ConfigParser(
+    prog='python -m experiments.study', description=__doc__
+  )
+  add = parser.add_argument
+  add('study', choices=STUDIES, help='what is varied')
+  add('--workdir', type=arguments.path, required=True, help='the folder of all')
+  add('--seeds', type=int, default=1, help='so many of each, from 0')
+  add('--only', default='', metavar='NAME,NAME', help='these variants only')
+  try:
+    args = parser.parse(argv)
+    build.check(args.config)
+  except config_flag.ConfigError as error:
+    print(f'error: {error}', file=sys.stderr)
+    return 1
+  variants = STUDIES[args.study]
+  only = [name for name in args.only.split(',') if name]
+  unknown = [name for name in only if name not in variants]
+  if unknown:
+    parser.error(f'--only: {unknown[0]!r} is none of {", ".join(variants)}')
+  given, rest = parser.parse_known_args(argv)
+  base = [f'--config={given.config}', *rest]
+  try:
+    found = run(
+      {name: variants[name] for name in only or variants},
+      pathlib.Path(args.workdir),
+      range(args.seeds),
+      base,
+    )
+  except (*build.ERRORS, RunError) as error:
+    print(f'error: {error}', file=sys.stderr)
+    return 1
+  print(table(found))
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())

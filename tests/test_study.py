@@ -1,0 +1,55 @@
+"""A study of variants: small ones, trained and measured for real."""
+
+import json
+
+import pytest
+from test_train import FLAGS
+
+from experiments import study
+
+RUN = [
+  *FLAGS,
+  *('--config.train.num_steps', '6'),  # as one may write it, too
+  '--config.train.checkpoint_every=6',
+]
+
+
+def test_a_study_is_a_table_and_goes_on(tiny_bars, tmp_path, capsys):
+  argv = ['ablations', *RUN, f'--config.data.dir={tiny_bars}']
+  argv += [f'--workdir={tmp_path}', '--only=base,KL']
+  assert study.main(argv) == 0
+  assert 'base, seed 0' in capsys.readouterr().out
+  found = json.loads((tmp_path / 'study.json').read_text())
+  assert set(found) == {'base', 'KL'}
+  for (runs,) in found.values():
+    assert 0 <= runs['accuracy'] <= 1
+    assert runs['sliced_wasserstein'] > 0
+  log = (tmp_path / 'KL-seed0' / 'train.log').read_text()
+  assert 'step 6/6' in log
+  # Again: nothing is trained, the table is the same.
+  text = (tmp_path / 'study.md').read_text()
+  assert study.main(argv) == 0
+  assert 'seed 0' not in capsys.readouterr().out
+  assert (tmp_path / 'study.md').read_text() == text
+
+
+def test_a_table_has_means_and_half_the_range():
+  run = dict.fromkeys(study._COLUMNS, 0.5)
+  found = {'a': [run, {**run, 'accuracy': 0.7}], 'b': [{'ended': 'nan'}]}
+  _, _, a, b = study.table(found).splitlines()
+  assert a.startswith('| a | 2 | 0.6 ± 0.1 | 0.5 ± 0 |')
+  assert b.startswith('| b | 0, 1 diverged | - |')
+
+
+def test_a_run_that_cannot_be_made_is_one_line(tmp_path, capsys):
+  argv = ['ablations', *RUN, '--config.data.dir=nowhere', '--only=base']
+  assert study.main([*argv, f'--workdir={tmp_path}']) == 1
+  (line,) = capsys.readouterr().err.splitlines()
+  assert 'no data set' in line and 'base-seed0' in line
+
+
+def test_an_unknown_variant_is_one_line(tmp_path, capsys):
+  with pytest.raises(SystemExit):
+    study.main(['ablations', *RUN, f'--workdir={tmp_path}', '--only=base,x'])
+  (line,) = capsys.readouterr().err.splitlines()
+  assert "'x' is none of base" in line
