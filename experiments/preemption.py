@@ -1,4 +1,4 @@
-"""SIGTERM, by which a scheduler tells that a job has to make room."""
+"""SIGTERM, by which a scheduler tells that a job has to make room; Ctrl-C."""
 
 import signal
 
@@ -16,18 +16,27 @@ class Preemption:
   """
 
   def __enter__(self):
-    self._came = False
+    self._came = self._interrupted = False
+    self._ctrl_c = signal.getsignal(signal.SIGINT)
+    if self._ctrl_c is signal.default_int_handler:  # and not ignored
+      signal.signal(signal.SIGINT, self._interrupt)
     # With several processes JAX listens, in each.
     if jax.process_count() == 1:
       self._before = signal.signal(signal.SIGTERM, self._take)
     return self
 
   def __exit__(self, *unused):
+    signal.signal(signal.SIGINT, self._ctrl_c)
     if jax.process_count() == 1:
       signal.signal(signal.SIGTERM, self._before)
 
   def _take(self, *unused):
     self._came = True
+
+  def _interrupt(self, *unused):
+    # What it breaks into may be a callback, which drops what it raises.
+    self._interrupted = True
+    raise KeyboardInterrupt
 
   def stops(self, steps: range) -> bool:
     """Whether the run is to stop after these steps, those of one dispatch.
@@ -35,7 +44,12 @@ class Preemption:
     To be called with all steps, in order, and in all processes, which get the
     same answer though the signal may have come to one of them only. No device
     is waited for.
+
+    Raises:
+      KeyboardInterrupt: Ctrl-C came.
     """
+    if self._interrupted:
+      raise KeyboardInterrupt
     if jax.process_count() == 1:
       return self._came
     # The step agreed on may be any: the last that one of them was at, plus 1.

@@ -246,6 +246,8 @@ class Checkpoints:
     try:
       yield
     except Exception as error:  # orbax raises whatever its parts raise
+      if parallel.is_loss(error):
+        raise
       raise CheckpointError(
         f'{self.folder}: cannot save step {step}: {_line(error)}'
       ) from error

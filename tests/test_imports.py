@@ -11,6 +11,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # A module may import those that stand before it.
 ORDER = (
   'cache',
+  'machine',
   'errors',
   'pianoroll',
   'midi',
@@ -23,6 +24,8 @@ ORDER = (
   'stored',
   'data',
   'batches',
+  'metrics',
+  'neighbours',
   'compute',
   'products',
   'lstm',
@@ -30,6 +33,7 @@ ORDER = (
   'priors',
   'losses',
   'models',
+  'regularisers',
   'parallel',
   'resident',
   'training',
@@ -38,6 +42,9 @@ ORDER = (
   'checkpoint',
   'evaluation',
   'editing',
+  'paths',
+  'tsne',
+  'latent',
   'plots',
   'cli',
 )

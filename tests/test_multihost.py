@@ -353,7 +353,7 @@ def test_what_fails_in_one_process_ends_all_within_seconds(
   )
 
 
-@pytest.mark.parametrize('seconds', [0.3, 2, 4])
+@pytest.mark.parametrize('seconds', [0.3, 3])
 def test_one_is_killed_while_they_start(two, start, tmp_path, seconds):
   shutil.copytree(two, tmp_path, dirs_exist_ok=True)
   first, second = start(tmp_path, 2, f'--config.train.num_steps={100 * LONG}')
