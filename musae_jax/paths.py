@@ -58,4 +58,20 @@ def arc(
   return path
 
 
+def between(
+  name: str,
+  a: Codes,
+  b: Codes,
+  t: Float[np.ndarray, 's'],
+  std: Float[np.ndarray, 'd'],
+) -> Float[np.ndarray, 's n d']:
+  """The path of that name, at `t` from 0 to 1.
+
+  A sphere's is that of the axes whitened by `std`, where it is round.
+  """
+  if name == 'sphere':
+    return sphere(a / std, b / std, t) * std
+  return PATHS[name](a, b, t)
+
+
 PATHS: dict[str, Callable] = {'line': line, 'sphere': sphere, 'arc': arc}

@@ -60,7 +60,9 @@ def piano_roll(
 
 
 def piano_rolls(
-  rolls: Mapping[str, UInt8[np.ndarray, 't 4']], columns: int = 1
+  rolls: Mapping[str, UInt8[np.ndarray, 't 4']],
+  columns: int = 1,
+  least_width: float = 6,
 ) -> Figure:
   """Rolls under their names, in lines of 32 bars at most, on one scale.
 
@@ -69,6 +71,7 @@ def piano_rolls(
   Args:
     rolls: drawn row by row.
     columns: rolls side by side.
+    least_width: of a roll, in inches.
   """
   line = 32 * STEPS_PER_BAR
   longest = min(max(map(len, rolls.values())), 4 * line)
@@ -79,7 +82,7 @@ def piano_rolls(
     if start < len(tokens)
   ]
   rows = -(-len(panels) // columns)
-  width = columns * float(np.clip(min(longest, line) / 12, 6, 24))
+  width = columns * float(np.clip(min(longest, line) / 12, least_width, 24))
   figure = Figure(figsize=(width, 2.3 * rows + 0.6), layout='constrained')
   grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
   for axes, (name, start, tokens) in zip(grid.flat, panels):
@@ -187,7 +190,7 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
 def strip(rolls: Mapping[str, UInt8[np.ndarray, 't 4']]) -> Figure:
   """Phrases side by side, of long ones one below the other."""
   long = max(map(len, rolls.values())) > 4 * STEPS_PER_BAR
-  return piano_rolls(rolls, columns=1 if long else len(rolls))
+  return piano_rolls(rolls, 1 if long else len(rolls), least_width=2.7)
 
 
 def scores(
@@ -433,8 +436,10 @@ def latent_report(
     nearest: distances to the nearest training phrase, by what.
     distances: of metrics' distributions, by what and by metric.
   """
-  figure = Figure(figsize=(13, 9), layout='constrained')
-  (scales, search), (by_genre, by_metric) = figure.subplots(2, 2)
+  figure = Figure(figsize=(13, 11), layout='constrained')
+  (scales, search), (by_genre, by_metric) = figure.subplots(
+    2, 2, height_ratios=(1, 3)
+  )
   scales.plot(np.sort(scale_ratio), color='#222222')
   scales.axhline(1, color='#999999', linestyle='--')
   scales.set_ylim(0)
@@ -464,7 +469,7 @@ def latent_report(
       [*found.values()], range(len(found)), '.', color=colour, label=kind
     )
   first = next(iter(distances.values()))
-  by_metric.set_yticks(range(len(first)), [*first], fontsize=4)
+  by_metric.set_yticks(range(len(first)), [*first], fontsize=6)
   by_metric.set_title(
     "metrics: distance of distributions, in the data's deviations", fontsize=10
   )

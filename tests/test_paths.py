@@ -45,3 +45,14 @@ def test_an_arc_takes_the_shorter_way_round():
   np.testing.assert_allclose(angles, [-10, -2.5, 5, 12.5, 20])
   np.testing.assert_allclose(np.hypot(*path[:, :2].T), [1, 1.25, 1.5, 1.75, 2])
   np.testing.assert_allclose(path[:, 2], [0, 2, 4, 6, 8])
+
+
+def test_a_sphere_is_round_where_axes_have_one_scale():
+  rng = np.random.default_rng(2)
+  std = np.array([1, 0.03, 5])
+  a, b = rng.normal(size=(2, 20, 3))
+  a, b = (2 * z / np.linalg.norm(z, axis=-1, keepdims=True) for z in (a, b))
+  path = paths.between('sphere', a * std, b * std, T, std)
+  np.testing.assert_allclose(np.linalg.norm(path / std, axis=-1), 2)
+  line = paths.between('line', a, b, T, std)
+  np.testing.assert_array_equal(line, paths.line(a, b, T))

@@ -17,7 +17,7 @@ def make(subject: Subject) -> Artefact:
   t = np.linspace(0, 1, _STEPS)
   figures, rows = {}, []
   for name in path_names(subject):
-    path = paths.PATHS[name](*ends, t)[:, 0]
+    path = paths.between(name, *ends, t, subject.prior.std)[:, 0]
     decoded = subject.instrument.decode(path.astype(np.float32))
     rolls = {f'{name}, {at:.2f}': phrase for at, phrase in zip(t, decoded)}
     figures['' if not figures else name] = lambda rolls=rolls: plots.strip(

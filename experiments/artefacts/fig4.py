@@ -18,7 +18,8 @@ def make(subject: Subject) -> Artefact:
   t = np.linspace(0, 1, _STEPS)
   curves, facts = {}, {'pairs': pairs}
   for name in path_names(subject):
-    path = paths.PATHS[name](*ends, t).astype(np.float32)
+    path = paths.between(name, *ends, t, subject.prior.std)
+    path = path.astype(np.float32)
     decoded = subject.instrument.decode(path.reshape(-1, path.shape[-1]))
     decoded = decoded.reshape(*path.shape[:2], *decoded.shape[1:])
     differs = (decoded != decoded[0]).mean((2, 3))  # [steps, pairs]
