@@ -45,8 +45,8 @@ ABLATIONS: Mapping[str, Mapping[str, str]] = {
   'sliced Wasserstein': {'train.regulariser': 'sliced_wasserstein'},
   'KL': {'train.regulariser': 'kl', 'train.beta_end': '1'},
   'no regulariser': {'train.regulariser': 'none'},
-  'petals asked for, .1': {'train.petal_weight': '.1'},
-  'petals asked for, .5': {'train.petal_weight': '.5'},
+  'petals .1': {'train.petal_weight': '.1'},
+  'petals .5': {'train.petal_weight': '.5'},
 }
 STUDIES = {'ablations': ABLATIONS}
 
