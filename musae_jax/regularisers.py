@@ -1,17 +1,20 @@
-"""What draws codes to the prior without a critic, to compare the critic with.
+"""What draws codes to the prior: the critic, and others to compare it with.
 
-Codes and draws come in whitened coordinates, where the prior has unit scale,
-each with the tags of its phrase: what is matched is their joint distribution,
-so that genres find their components. `petals` is no such distance: it asks
-each code for its own tags.
+Those others take codes and draws in whitened coordinates, where the prior has
+unit scale, each with the tags of its phrase: what is matched is their joint
+distribution, so that genres find their components. `petals` is no such
+distance: it asks each code for its own tags.
 """
+
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from musae_jax.models import Posterior
-from musae_jax.priors import Prior
+from musae_jax import losses
+from musae_jax.models import MusAE, Posterior
+from musae_jax.priors import Prior, draw_components
 
 # Scales of the kernel of Tolstikhin et al. 2018 (arXiv:1711.01558): sums of
 # several are sensitive to what is near and to what is far.
@@ -121,3 +124,76 @@ def petals(
   log_probs = jax.nn.log_softmax(log_components(prior, z), -1)
   own = jax.nn.logsumexp(jnp.where(tags, log_probs, -jnp.inf), -1)
   return -jnp.where(tags.any(-1), own, 0).mean()
+
+
+def condition(settings, genres: Bool[Array, 'b k']) -> Float[Array, 'b k']:
+  """What the critic sees of the genres."""
+  return jnp.float32(genres) * (settings.condition != 'none')
+
+
+class Codes(NamedTuple):
+  """Codes of a batch, and what draws them to the prior may want to know."""
+
+  model: MusAE
+  settings: Any  # a `training.Settings`
+  critic: dict  # its parameters
+  posterior: Posterior
+  z: Float[Array, 'b d']  # a draw of it
+  genres: Bool[Array, 'b k']
+  num_steps: int  # of a phrase
+
+  def terms(self, key: Array) -> dict[str, Float[Array, '']]:
+    """What the encoder minimises beside the reconstruction, without weights."""
+    found = {'regulariser': REGULARISERS[self.settings.regulariser](self, key)}
+    if self.settings.petal_weight:
+      found['petals'] = petals(self.model.prior, self.z, self.genres)
+    return found
+
+  def draws(self, key: Array) -> Float[Array, 'b d']:
+    """As many of the prior, each of a petal of its phrase."""
+    petal_key, prior_key = jax.random.split(key)
+    components = draw_components(petal_key, self.genres)
+    return self.model.prior.sample(prior_key, components)
+
+  def whitened(self, key: Array) -> tuple[Array, Array, Array]:
+    """Codes and draws where the prior has unit scale, and their condition."""
+    std = self.model.prior.std
+    told = condition(self.settings, self.genres)
+    return self.z / std, self.draws(key) / std, told
+
+
+def _by_critic(codes: Codes, key: Array) -> Float[Array, '']:
+  """Minus the critic's score; 'joint' with the critic's own loss (eq. 6)."""
+  model, settings = codes.model, codes.settings
+  told = condition(settings, codes.genres)
+  critic = {'critic': codes.critic}
+  pull = -model.score(critic, codes.z, told).mean()
+  if settings.phases == 'joint':
+    draws_key, key = jax.random.split(key)
+    pull += losses.critic_loss(
+      key,
+      lambda z: model.critic.apply(codes.critic, z, told),
+      codes.draws(draws_key) / model.unit,
+      codes.z / model.unit,
+      settings.penalty_weight,
+    )[0]
+  return pull
+
+
+def _by_kl(codes: Codes, key: Array) -> Float[Array, '']:
+  """Nats a timestep, as the reconstruction's: beta 1 makes it the ELBO."""
+  prior, posterior, z = codes.model.prior, codes.posterior, codes.z
+  genres = codes.genres & (codes.settings.condition != 'none')
+  return kl(prior, posterior, z, genres) / codes.num_steps
+
+
+# What the encoder minimises, times beta, beside the reconstruction.
+REGULARISERS = {
+  'wgan_gp': _by_critic,
+  'mmd': lambda codes, key: mmd(*codes.whitened(key)),
+  'sliced_wasserstein': lambda codes, key: sliced_wasserstein(
+    jax.random.fold_in(key, 1), *codes.whitened(key)
+  ),
+  'kl': _by_kl,
+  'none': lambda codes, key: jnp.float32(0),
+}

@@ -11,17 +11,16 @@ through.
 
 import dataclasses
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 from jax.sharding import Mesh
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from musae_jax import losses, parallel, regularisers
-from musae_jax.models import MusAE, Posterior
+from musae_jax.models import MusAE
 from musae_jax.pianoroll import TRACKS, transpose
 from musae_jax.priors import draw_components
 
@@ -57,7 +56,8 @@ class Settings:
     condition: what the critic sees of a phrase's genres: their 'set', the
       'tag' drawn at this visit (as in the authors' code), or 'none' (as in the
       paper's text). In each case the prior's draws come from its petals.
-    regulariser: a key of REGULARISERS, what draws codes to the prior.
+    regulariser: what draws codes to the prior, a key of
+      `regularisers.REGULARISERS`.
     phases: 'alternating': only the critic descends its loss, with codes that
       are constants to it; 'joint': the encoder descends it too, in which its
       score's two terms cancel in expectation (as in the authors' code).
@@ -90,7 +90,7 @@ class Settings:
     for field, table in (
       ('decay_kind', DECAYS),
       ('condition', CONDITIONS),
-      ('regulariser', REGULARISERS),
+      ('regulariser', regularisers.REGULARISERS),
       ('phases', PHASES),
       ('on_nan', ON_NAN),
     ):
@@ -194,18 +194,13 @@ def augment(model, settings, key, batch):
   return tokens, genres
 
 
-def _condition(settings, genres):
-  """What the critic sees of the genres."""
-  return jnp.float32(genres) * (settings.condition != 'none')
-
-
 def _train_critic(model, settings, state, posterior, genres, key):
   """`critic_steps` updates against constant codes, each with fresh draws.
 
   Returns:
     The critic's parameters, its optimiser's state, the last update's metrics.
   """
-  condition = _condition(settings, genres)
+  condition = regularisers.condition(settings, genres)
   step, params, optimizer = state
   learning_rate = settings.critic_learning_rate * settings.decay(step)
 
@@ -237,65 +232,16 @@ def _train_critic(model, settings, state, posterior, genres, key):
   return params, optimizer, jax.tree.map(lambda x: x[-1], metrics)
 
 
-class _Codes(NamedTuple):
-  """Codes of a batch, and what draws them to the prior may want to know."""
-
-  model: MusAE
-  settings: Settings
-  critic: dict  # its parameters
-  posterior: Posterior
-  z: Float[Array, 'b d']  # a draw of it
-  genres: Bool[Array, 'b k']
-  num_steps: int  # of a phrase
-
-  def draws(self, key: Array) -> Float[Array, 'b d']:
-    """As many of the prior, each of a petal of its phrase."""
-    petal_key, prior_key = jax.random.split(key)
-    petals = draw_components(petal_key, self.genres)
-    return self.model.prior.sample(prior_key, petals)
-
-  def whitened(self, key: Array) -> tuple[Array, Array, Array]:
-    """Codes and draws where the prior has unit scale, and their condition."""
-    std = self.model.prior.std
-    condition = _condition(self.settings, self.genres)
-    return self.z / std, self.draws(key) / std, condition
-
-
-def _by_critic(codes: _Codes, key: Array) -> Float[Array, '']:
-  """Minus the critic's score; 'joint' with the critic's own loss (eq. 6)."""
-  model, settings = codes.model, codes.settings
-  condition = _condition(settings, codes.genres)
-  critic = {'critic': codes.critic}
-  pull = -model.score(critic, codes.z, condition).mean()
-  if settings.phases == 'joint':
-    draws_key, key = jax.random.split(key)
-    pull += losses.critic_loss(
-      key,
-      lambda z: model.critic.apply(codes.critic, z, condition),
-      codes.draws(draws_key) / model.unit,
-      codes.z / model.unit,
-      settings.penalty_weight,
-    )[0]
-  return pull
-
-
-def _by_kl(codes: _Codes, key: Array) -> Float[Array, '']:
-  """Nats a timestep, as the reconstruction's: beta 1 makes it the ELBO."""
-  prior, posterior, z = codes.model.prior, codes.posterior, codes.z
-  genres = codes.genres & (codes.settings.condition != 'none')
-  return regularisers.kl(prior, posterior, z, genres) / codes.num_steps
-
-
-# What the encoder minimises, times beta, beside the reconstruction.
-REGULARISERS = {
-  'wgan_gp': _by_critic,
-  'mmd': lambda codes, key: regularisers.mmd(*codes.whitened(key)),
-  'sliced_wasserstein': lambda codes, key: regularisers.sliced_wasserstein(
-    jax.random.fold_in(key, 1), *codes.whitened(key)
-  ),
-  'kl': _by_kl,
-  'none': lambda codes, key: jnp.float32(0),
-}
+def _unless_unsound(state, found, metrics):
+  """What an update found; if a metric is not finite, what was before it."""
+  sound = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
+  kept = {
+    name: jax.tree.map(
+      functools.partial(jnp.where, sound), new, getattr(state, name)
+    )
+    for name, new in found.items()
+  }
+  return kept, metrics | {'skipped': jnp.float32(~sound)}
 
 
 def _update(model, settings, mesh, state, batch):
@@ -325,19 +271,17 @@ def _update(model, settings, mesh, state, batch):
   def loss(decoder, posterior):
     z = posterior.sample(posterior_key)
     nats, predicted = model.compare({'decoder': decoder}, z, tokens)
-    terms = {
-      'reconstruction': nats.sum(-1).mean(),
-      'regulariser': REGULARISERS[settings.regulariser](
-        _Codes(model, settings, critic, posterior, z, genres, nats.shape[1]),
-        jax.random.fold_in(critic_key, settings.critic_steps),
-      ),
-    }
-    total = terms['reconstruction'] + beta * terms['regulariser']
-    if settings.petal_weight:
-      terms['petals'] = regularisers.petals(model.prior, z, genres)
-      total += settings.petal_weight * terms['petals']
-    correct = (predicted == tokens).mean((0, 1))
-    return total, (terms, correct)
+    codes = regularisers.Codes(
+      model, settings, critic, posterior, z, genres, tokens.shape[1]
+    )
+    terms = {'reconstruction': nats.sum(-1).mean()}
+    terms |= codes.terms(jax.random.fold_in(critic_key, settings.critic_steps))
+    total = (
+      terms['reconstruction']
+      + beta * terms['regulariser']
+      + settings.petal_weight * terms.get('petals', 0)
+    )
+    return total, (terms, (predicted == tokens).mean((0, 1)))
 
   (total, (terms, correct)), (decoder_grads, posterior_grads) = (
     jax.value_and_grad(loss, (0, 1), has_aux=True)(
@@ -370,14 +314,7 @@ def _update(model, settings, mesh, state, batch):
     'critic_optimizer': critic_optimizer,
   }
   if settings.on_nan == 'skip':
-    sound = jnp.all(jnp.isfinite(jnp.stack(list(metrics.values()))))
-    found = {
-      name: jax.tree.map(
-        functools.partial(jnp.where, sound), new, getattr(state, name)
-      )
-      for name, new in found.items()
-    }
-    metrics['skipped'] = jnp.float32(~sound)
+    found, metrics = _unless_unsound(state, found, metrics)
   return state.replace(step=state.step + 1, **found), metrics
 
 

@@ -46,6 +46,7 @@ ORDER = (
   'tsne',
   'latent',
   'plots',
+  'charts',
   'cli',
 )
 

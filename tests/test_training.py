@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from musae_jax import models, priors, training
+from musae_jax import models, priors, regularisers, training
 from musae_jax.pianoroll import HOLD, NUM_TOKENS, SILENCE
 
 BATCH, NUM_STEPS, LATENT, WIDTH, GENRES = 8, 4, 4, 16, 4
@@ -398,7 +398,7 @@ def test_several_updates_in_one_call_equal_as_many_calls(state):
 @pytest.mark.parametrize(
   'changes',
   [
-    *({'regulariser': name} for name in training.REGULARISERS),
+    *({'regulariser': name} for name in regularisers.REGULARISERS),
     {'phases': 'joint'},
     {'petal_weight': 0.5},
     {'regulariser': 'kl', 'condition': 'none'},
@@ -448,10 +448,10 @@ def test_joint_phases_leave_the_encoder_only_the_penalty(
   z = posterior.sample(jax.random.key(5))
 
   def pull(settings, z):
-    codes = training._Codes(
+    codes = regularisers.Codes(
       model, settings, critic, posterior, z, batch['genres'], NUM_STEPS
     )
-    return training._by_critic(codes, jax.random.key(6))
+    return regularisers.REGULARISERS['wgan_gp'](codes, jax.random.key(6))
 
   both = jax.grad(lambda z: pull(joint, z))(z)
   without = dataclasses.replace(joint, penalty_weight=0.0)

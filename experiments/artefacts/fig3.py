@@ -6,7 +6,7 @@ from jaxtyping import Float
 
 from experiments.artefacts.artefact import Artefact, NotApplicable
 from experiments.artefacts.subject import Subject
-from musae_jax import metrics, plots
+from musae_jax import charts, metrics
 
 _SAMPLES = 256
 _SHUFFLES = 2_000
@@ -53,7 +53,7 @@ def make(subject: Subject) -> Artefact:
     'the next over twice the variance, 1 for a ring in any order: here '
     f'{found:.2f}, on shuffled rings {np.mean(shuffled):.2f}; '
     f'{facts["share_of_shuffled_rings_as_smooth"]:.1%} of them are as smooth.',
-    {'': lambda: plots.heat_map(relative, [*columns], overall, genres)},
+    {'': lambda: charts.heat_map(relative, [*columns], overall, genres)},
     rows,
     facts,
   )

@@ -5,7 +5,7 @@ import numpy as np
 from experiments.artefacts.artefact import Artefact
 from experiments.artefacts.fig2 import path_names
 from experiments.artefacts.subject import Subject
-from musae_jax import paths, plots
+from musae_jax import charts, paths
 
 _PAIRS = 256
 _STEPS = 21
@@ -47,7 +47,7 @@ def make(subject: Subject) -> Artefact:
     f'{pairs} pairs of validation phrases; dashed, taking each token of either '
     'end at random (Bernoulli). Steps of single pairs that lead back: '
     f'{back}.',
-    {'': lambda: plots.hamming(t, curves)},
+    {'': lambda: charts.hamming(t, curves)},
     rows,
     facts,
   )

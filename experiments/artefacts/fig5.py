@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from experiments.artefacts.artefact import Artefact, NotApplicable
 from experiments.artefacts.subject import Subject
-from musae_jax import batches, latent, plots, tsne
+from musae_jax import batches, charts, latent, tsne
 from musae_jax.progress import progress
 
 _EACH = 128
@@ -68,13 +68,13 @@ def make(subject: Subject) -> Artefact:
     for a, b in pairs
   ]
   figures: dict[str, Callable] = {
-    '': lambda: plots.probes(auc, names),
-    'pca': lambda: plots.pair_grid(pairs, names, 'pca'),
-    'tsne': lambda: plots.pair_grid(pairs, names, 'tsne'),
+    '': lambda: charts.probes(auc, names),
+    'pca': lambda: charts.pair_grid(pairs, names, 'pca'),
+    'tsne': lambda: charts.pair_grid(pairs, names, 'tsne'),
   }
   for pair in pairs.values():
     stem = '-'.join(name.replace('/', ' ') for name in pair.names)
-    figures[stem] = functools.partial(plots.pair, pair)
+    figures[stem] = functools.partial(charts.pair, pair)
   mean = latent.mean_auc(auc)
   return Artefact(
     'Fig. 5: pairs of genres',

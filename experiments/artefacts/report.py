@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from experiments.artefacts.artefact import Artefact
 from experiments.artefacts.fig5 import probes
 from experiments.artefacts.subject import Subject
-from musae_jax import latent, metrics, neighbours, plots
+from musae_jax import charts, latent, metrics, neighbours
 
 # Of a genre, to have a distance of its own.
 _LEAST_PHRASES = 100
@@ -35,7 +35,9 @@ def make(subject: Subject) -> Artefact:
     'Latent report',
     _caption(facts),
     {
-      '': lambda: plots.latent_report(ratio, genres, nearest, samples.distances)
+      '': lambda: charts.latent_report(
+        ratio, genres, nearest, samples.distances
+      )
     },
     rows,
     facts,

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float
 
 from experiments.artefacts.artefact import Artefact, NotApplicable
 from experiments.artefacts.subject import Subject
-from musae_jax import data, genres, plots
+from musae_jax import charts, data, genres
 
 _RANDOM = 2_000
 _RESAMPLED = 50
@@ -59,7 +59,7 @@ def make(subject: Subject) -> Artefact:
     f'{kept.mean():.0%} of its neighbours (by chance '
     f'{2 / (len(names) - 1):.0%}). Songs with the very same tags count as one '
     "artist's, since tags are given to artists.",
-    {'': lambda: plots.ring(names, alike, kept)},
+    {'': lambda: charts.ring(names, alike, kept)},
     rows,
     facts,
   )

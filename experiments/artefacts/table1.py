@@ -9,7 +9,7 @@ from scipy import stats
 from experiments import evaluate
 from experiments.artefacts.artefact import Artefact
 from experiments.artefacts.subject import Subject
-from musae_jax import evaluation, plots
+from musae_jax import charts, evaluation
 from musae_jax.pianoroll import TRACKS
 
 _COLUMNS = (*TRACKS, 'dbgs', 'dbg')
@@ -43,7 +43,7 @@ def make(subjects: Sequence[Subject]) -> Artefact:
     'attacks only, F1 of onsets and nats a token. Where several seeds were '
     'given, their mean and its 95 % interval (t distribution). The rows '
     '"paper" are of other data.',
-    {'': lambda: plots.scores(_shown(rows), _COLUMNS)},
+    {'': lambda: charts.scores(_shown(rows), _COLUMNS)},
     rows,
     {'runs': [[s.name for s in group] for group in groups.values()]},
   )
