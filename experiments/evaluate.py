@@ -13,6 +13,7 @@ import pathlib
 import sys
 
 from experiments import build
+from experiments.files import write_text
 from musae_jax import arguments, checkpoint, evaluation, parallel
 from musae_jax.pianoroll import STEPS_PER_BAR
 
@@ -78,9 +79,7 @@ def write(report: dict, workdir: str | os.PathLike) -> str:
     'evaluation.md': text,
   }
   for name, content in files.items():
-    aside = pathlib.Path(workdir) / f'{name}.tmp'
-    aside.write_text(content, encoding='utf-8')
-    aside.replace(pathlib.Path(workdir) / name)
+    write_text(pathlib.Path(workdir) / name, content)
   return text
 
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from experiments import build, config_flag, loop, writer
 from experiments.artefacts import report
-from experiments.artefacts.artefact import write_text
 from experiments.artefacts.subject import Subject
+from experiments.files import write_text
 from experiments.resumed import RunError
 from musae_jax import arguments
 

@@ -109,7 +109,6 @@ def train(
     with parallel.jointly():
       if saved:
         check_same('config', saved['config'], config.to_dict(), workdir)
-    with parallel.jointly():
       splits = build.splits(config, memory_of_each)
     with parallel.jointly():
       check_alike('dataset', splits.describe())
@@ -211,19 +210,18 @@ def main(argv: list[str] | None = None) -> int:
 
 def _explain(error: BaseException) -> ending.Ending | None:
   """Returns how to end for an error; None: it has no line of its own."""
+  reason = first_line(error)[:200]
   if parallel.is_loss(error):
     return ending.Ending(
       preemption.EXIT_STATUS,
-      'error: another process of the job is gone '
-      f'({first_line(error)[:200]}); started again, all go on from the last '
-      'complete checkpoint',
+      f'error: another process of the job is gone ({reason}); started again, '
+      'all go on from the last complete checkpoint',
       alone=True,
     )
   if isinstance(error, _ERRORS):
     return ending.Ending(1, f'error: {error}')
   if isinstance(error, KeyboardInterrupt):
     return ending.Ending(130, 'interrupted; the same command goes on')
-  reason = first_line(error)[:200]
   if isinstance(error, jax.errors.JaxRuntimeError) and (
     'RESOURCE_EXHAUSTED' in reason
   ):

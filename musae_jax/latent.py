@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
 from sklearn.covariance import LedoitWolf
 
 from musae_jax import regularisers
-from musae_jax.priors import Prior, draw_components
+from musae_jax.priors import Prior, draw
 
 _BLOCK = 500  # rows of a kernel's matrix at once
 _DIRECTIONS = 256
@@ -50,20 +50,6 @@ class Match(NamedTuple):
     return self.sliced_wasserstein / self.sliced_wasserstein_floor
 
 
-def draws(
-  prior: Prior, key: Array, tags: Bool[np.ndarray, 'n k']
-) -> Float[Array, 'n d']:
-  """Draws from the prior, each of a component of its row's tags.
-
-  What the codes of phrases with these tags are to match. A prior of one
-  component has no tags to look at.
-  """
-  petal_key, key = jax.random.split(key)
-  if prior.num_components == 1:
-    return prior.sample(key, jnp.zeros(len(tags), int))
-  return prior.sample(key, draw_components(petal_key, jnp.asarray(tags)))
-
-
 def match(
   prior: Prior,
   codes: Float[np.ndarray, 'n d'],
@@ -72,7 +58,7 @@ def match(
 ) -> Match:
   """Returns how far codes are from draws of the same tags."""
   keys = jax.random.split(jax.random.key(seed), 3)
-  a, b = (draws(prior, key, tags) / prior.std for key in keys[:2])
+  a, b = (draw(prior, key, tags) / prior.std for key in keys[:2])
   codes = jnp.asarray(codes) / prior.std
   within = _kernel_mean(a, a, True), _kernel_mean(b, b, True)
   mmd = (
@@ -126,7 +112,7 @@ def classifier_accuracy(
   half of both, scored on the other half.
   """
   keys = jax.random.split(jax.random.key(seed), 3)
-  z = jnp.concatenate([codes, draws(prior, keys[0], tags)]) / prior.std
+  z = jnp.concatenate([codes, draw(prior, keys[0], tags)]) / prior.std
   # With squares it sees at once where a scale is another.
   z = jnp.concatenate([z, z**2 - 1], -1)
   label = jnp.arange(len(z)) < len(codes)
@@ -225,7 +211,7 @@ def petals(
   return Petals(
     share(codes, tags),
     share(codes, tags[order]),
-    share(draws(prior, key, tags), tags),
+    share(draw(prior, key, tags), tags),
   )
 
 

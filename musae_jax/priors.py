@@ -28,6 +28,20 @@ def draw_components(key: Array, genres: Bool[Array, 'b k']) -> Int[Array, 'b']:
   return jax.random.categorical(key, jnp.where(allowed, 0.0, -jnp.inf))
 
 
+def draw(
+  prior: 'Prior', key: Array, genres: Bool[Array, 'b k']
+) -> Float[Array, 'b d']:
+  """Draws from a prior, each of a component of its row's genres.
+
+  What the codes of phrases with these genres are to match. A prior of one
+  component has no genres to look at.
+  """
+  component_key, key = jax.random.split(key)
+  if prior.num_components == 1:
+    return prior.sample(key, jnp.zeros(len(genres), int))
+  return prior.sample(key, draw_components(component_key, genres))
+
+
 # The prior itself is a static argument: frozen, so it has a hash.
 _jit = functools.partial(jax.jit, static_argnums=0)
 

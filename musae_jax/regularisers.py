@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 from musae_jax import losses
 from musae_jax.models import MusAE, Posterior
-from musae_jax.priors import Prior, draw_components
+from musae_jax.priors import Prior, draw
 
 # Scales of the kernel of Tolstikhin et al. 2018 (arXiv:1711.01558): sums of
 # several are sensitive to what is near and to what is far.
@@ -151,9 +151,7 @@ class Codes(NamedTuple):
 
   def draws(self, key: Array) -> Float[Array, 'b d']:
     """As many of the prior, each of a petal of its phrase."""
-    petal_key, prior_key = jax.random.split(key)
-    components = draw_components(petal_key, self.genres)
-    return self.model.prior.sample(prior_key, components)
+    return draw(self.model.prior, key, self.genres)
 
   def whitened(self, key: Array) -> tuple[Array, Array, Array]:
     """Codes and draws where the prior has unit scale, and their condition."""

@@ -17,7 +17,7 @@ def tags(count=COUNT, seed=0):
 
 
 def draws(prior=FLOWER, seed=5):
-  return np.asarray(latent.draws(prior, jax.random.key(seed), tags()))
+  return np.asarray(priors.draw(prior, jax.random.key(seed), tags()))
 
 
 def naive_mmd(a, b):

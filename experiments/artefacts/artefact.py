@@ -11,6 +11,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from experiments.files import write_text
 from musae_jax import plots
 
 SUFFIXES = ('png', 'svg')
@@ -60,13 +61,6 @@ def write(
     paths.append(folder / f'{name}.{suffix}')
     write_text(paths[-1], text)
   return paths
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-  """Writes a file aside and renames it."""
-  aside = path.with_name(f'.{path.name}.tmp')
-  aside.write_text(text, encoding='utf-8')
-  aside.replace(path)
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

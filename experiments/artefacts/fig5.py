@@ -56,7 +56,7 @@ def make(subject: Subject) -> Artefact:
     (a, b): Pair((names[a], names[b]), *plane)
     for (a, b), plane in zip(sets, _planes([*sets.values()]))
   }
-  auc = probes(subject)
+  auc = subject.probe_aucs
   rows = [
     {
       'first': names[a],
@@ -125,12 +125,3 @@ def _planes(sets: Sequence) -> Iterator[tuple]:
     for i, (first, second) in enumerate(block):
       count = len(first) + len(second)
       yield np.arange(count) < len(first), pca[i, :count], plane[i, :count]
-
-
-def probes(subject: Subject) -> Float[np.ndarray, 'k k']:
-  """Returns the AUC of each pair's linear probe, on songs held out from it."""
-  return latent.probe_aucs(
-    subject.means / subject.prior.std,
-    subject.tags[:, : len(subject.genres)],
-    subject.songs,
-  )

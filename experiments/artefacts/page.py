@@ -8,8 +8,9 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from experiments.artefacts.artefact import Artefact, write_text
+from experiments.artefacts.artefact import Artefact
 from experiments.artefacts.subject import Subject
+from experiments.files import write_text
 
 # Rows of a table that the page shows.
 _FEW = 100

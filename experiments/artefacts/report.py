@@ -7,9 +7,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from experiments.artefacts.artefact import Artefact
-from experiments.artefacts.fig5 import probes
 from experiments.artefacts.subject import Subject
-from musae_jax import charts, latent, metrics, neighbours
+from musae_jax import charts, latent, metrics, neighbours, priors
 
 # Of a genre, to have a distance of its own.
 _LEAST_PHRASES = 100
@@ -77,9 +76,9 @@ def measure(subject: Subject) -> tuple[dict[str, Any], Samples]:
   if prior.num_components > 1:
     facts['petals'] = latent.petals(prior, codes, tags)._asdict()
   if len(subject.genres) > 1:
-    facts['probe_auc_mean'] = latent.mean_auc(probes(subject))
+    facts['probe_auc_mean'] = latent.mean_auc(subject.probe_aucs)
   count = min(_SAMPLES, len(codes) // 2)
-  z = np.asarray(latent.draws(prior, jax.random.key(4), tags[:count]))
+  z = np.asarray(priors.draw(prior, jax.random.key(4), tags[:count]))
   samples = Samples(*_decode(subject, z))
   again = subject.instrument.encode(samples.phrases)
   facts['cycle_error'] = latent.relative_error(prior, z, again)

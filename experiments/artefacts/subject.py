@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from experiments import build
-from musae_jax import batches, checkpoint, editing
+from musae_jax import batches, checkpoint, editing, latent
 from musae_jax.models import MusAE
 from musae_jax.priors import Prior
 
@@ -98,3 +98,12 @@ class Subject:
     mean, scale = self._posterior
     noise = jax.random.normal(jax.random.key(2), mean.shape)
     return mean + scale * np.asarray(noise)
+
+  @functools.cached_property
+  def probe_aucs(self) -> Float[np.ndarray, 'k k']:
+    """How well each two genres are told apart, as `latent.probe_aucs`."""
+    return latent.probe_aucs(
+      self.means / self.prior.std,
+      self.tags[:, : len(self.genres)],
+      self.songs,
+    )

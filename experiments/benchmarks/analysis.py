@@ -50,7 +50,7 @@ def table(split: data.Split) -> str:
   tags = np.random.default_rng(0).random((_CODES, 32)) < 0.1
   for dim in _DIMENSIONS:
     prior = priors.Flower(dim)
-    codes = np.asarray(latent.draws(prior, jax.random.key(1), tags))
+    codes = np.asarray(priors.draw(prior, jax.random.key(1), tags))
     what = f'{_CODES:,} codes of {dim} dimensions'
     for name, function in (
       ('MMD and sliced Wasserstein, with floors', latent.match),
