@@ -5,7 +5,10 @@ failed, and the others wait for its share of a step, all would.
 """
 
 import contextlib
+import ctypes
+import functools
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -53,9 +56,11 @@ def beside_others(
     if ending.alone:
       _end(ending)
     _say(ending.line)
-    _after(_GRACE_SECONDS, ending._replace(line=''))
+    silent = ending._replace(line='')
+    if_aborted(silent)
+    _after(_GRACE_SECONDS, silent)
     jax.distributed.shutdown()  # when all are there
-    _end(ending._replace(line=''))
+    _end(silent)
 
 
 @contextlib.contextmanager
@@ -66,6 +71,22 @@ def unless_within(seconds: float, line: str) -> Iterator[None]:
     yield
   finally:
     timer.cancel()
+
+
+def if_aborted(ending: Ending | None) -> None:
+  """Has the process end so where a library aborts it; None: as it would.
+
+  JAX's service aborts those whose neighbour is gone, from a thread of its own
+  and at once. No handler of `signal` would run before the process has ended;
+  one that C calls does.
+  """
+  handler = _handler(ending) if ending else signal.SIG_DFL
+  ctypes.CDLL(None).signal(signal.SIGABRT, handler)
+
+
+@functools.cache  # so that it is still there when it is called
+def _handler(ending: Ending):
+  return ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda _: _end(ending))
 
 
 def _after(seconds: float, ending: Ending) -> threading.Timer:

@@ -48,7 +48,32 @@ ABLATIONS: Mapping[str, Mapping[str, str]] = {
   'petals .1': {'train.petal_weight': '.1'},
   'petals .5': {'train.petal_weight': '.5'},
 }
-STUDIES = {'ablations': ABLATIONS}
+# What may mend the match with the prior, each reaching its beta as soon.
+RECIPES: Mapping[str, Mapping[str, str]] = {
+  'base': {},
+  **{
+    name: {
+      'train.regulariser': regulariser,
+      'train.beta_end': str(beta),
+      'train.beta_increment': f'{beta / 3:.4f}',
+    }
+    for name, regulariser, beta in (
+      ('beta to .1', 'wgan_gp', 0.1),
+      ('beta to 1', 'wgan_gp', 1),
+      ('beta to 3', 'wgan_gp', 3),
+      ('sliced Wasserstein', 'sliced_wasserstein', 0.3),
+      ('sliced Wasserstein to 1', 'sliced_wasserstein', 1),
+      ('sliced Wasserstein to 3', 'sliced_wasserstein', 3),
+      ('MMD to 10', 'mmd', 10),
+      ('MMD to 30', 'mmd', 30),
+    )
+  },
+  'tanh critic': {'critic.activation': 'tanh'},
+  '10 critic steps': {'critic.steps': '10'},
+  'petals .5': {'train.petal_weight': '.5'},
+  'petals 2': {'train.petal_weight': '2'},
+}
+STUDIES = {'ablations': ABLATIONS, 'recipe': RECIPES}
 
 _COLUMNS = {
   'accuracy': 'accuracy',

@@ -55,6 +55,12 @@ _NOT_ALL_CAME = (
   'come; expected as many as --num_processes says, or the scheduler, and a '
   '--coordinator that all of them can reach'
 )
+_GOES_ON = 'started again, all go on from the last complete checkpoint'
+_ABORTED = ending.Ending(
+  preemption.EXIT_STATUS,
+  'error: aborted, as JAX does where another process of the job is gone, or '
+  f'two have one --process_id (its message is above); {_GOES_ON}',
+)
 
 
 def train(
@@ -190,8 +196,11 @@ def main(argv: list[str] | None = None) -> int:
     cache.keep_programs()
     if not (args.dry_run or args.workdir):
       parser.error('the following arguments are required: --workdir')
+    ending.if_aborted(_ABORTED)
     with ending.unless_within(parallel.START_SECONDS, _NOT_ALL_CAME):
       parallel.start(args.coordinator, args.num_processes, args.process_id)
+    if jax.process_count() == 1:
+      ending.if_aborted(None)
     with ending.beside_others(_explain):
       with parallel.jointly():
         check_alike('arguments', {name: vars(args)[name] for name in _ALIKE})
@@ -214,8 +223,7 @@ def _explain(error: BaseException) -> ending.Ending | None:
   if parallel.is_loss(error):
     return ending.Ending(
       preemption.EXIT_STATUS,
-      f'error: another process of the job is gone ({reason}); started again, '
-      'all go on from the last complete checkpoint',
+      f'error: another process of the job is gone ({reason}); {_GOES_ON}',
       alone=True,
     )
   if isinstance(error, _ERRORS):

@@ -85,6 +85,19 @@ if __name__ == '__main__':
 """
 
 
+# Processes that do nothing together, so that only JAX's service can notice.
+IDLE = """
+import sys, time
+from experiments import ending
+from musae_jax import parallel
+
+ending.if_aborted(ending.Ending(75, 'the last line'))
+parallel.start(sys.argv[1], 2, int(sys.argv[2]))
+print('up', flush=True)
+time.sleep(100)
+"""
+
+
 @pytest.fixture(scope='module')
 def environment(tmp_path_factory):
   return {
@@ -186,6 +199,15 @@ def four(start, tmp_path_factory):
   workdir = tmp_path_factory.mktemp('four')
   finish(start(workdir, 4, f'--config.train.num_steps={STEPS}'))
   return workdir
+
+
+def assert_ended_for_the_other(process, output):
+  """By itself, or as JAX's service aborts it, whoever notices first."""
+  assert process.returncode == preemption.EXIT_STATUS, output
+  *_, last = output.splitlines()
+  assert last.startswith('error: ')
+  assert 'another process of the job is gone' in last
+  assert last.endswith('all go on from the last complete checkpoint')
 
 
 def as_of(workdir, target, step):
@@ -346,11 +368,7 @@ def test_what_fails_in_one_process_ends_all_within_seconds(
   assert processes[victim].returncode == (130 if victim else 1), outputs
   expected = 'interrupted' if victim else 'error: '
   assert expected in outputs[victim].splitlines()[-1]
-  # By itself, or by JAX's service, whoever notices first.
-  assert processes[1 - victim].returncode in (
-    preemption.EXIT_STATUS,
-    -signal.SIGABRT,
-  )
+  assert_ended_for_the_other(processes[1 - victim], outputs[1 - victim])
 
 
 @pytest.mark.parametrize('seconds', [0.3, 3])
@@ -362,13 +380,31 @@ def test_one_is_killed_while_they_start(two, start, tmp_path, seconds):
   time.sleep(seconds)
   second.kill()
   output, _ = first.communicate(timeout=2 * parallel.HEARTBEAT_SECONDS)
-  assert first.returncode in (preemption.EXIT_STATUS, -signal.SIGABRT), output
-  assert 'another process of the job is gone' in output or (
-    'another task died' in output
-  )
+  assert_ended_for_the_other(first, output)
   assert 'cannot be read' not in output
   with checkpoint.Checkpoints(tmp_path) as checkpoints:
     assert checkpoints.steps()[-1] >= LONG
+
+
+def test_where_jax_aborts_a_process_it_still_says_its_line(environment):
+  address = free_address()
+  first, second = [
+    subprocess.Popen(
+      [sys.executable, '-c', IDLE, address, str(i)],
+      env=environment,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.STDOUT,
+      text=True,
+    )
+    for i in range(2)
+  ]
+  while second.stdout.readline() != 'up\n':
+    assert second.poll() is None
+  first.kill()
+  output, _ = second.communicate(timeout=parallel.HEARTBEAT_SECONDS)
+  assert 'another task died' in output
+  assert output.splitlines()[-1] == 'the last line'
+  assert second.returncode == 75
 
 
 def test_the_other_ends_when_one_is_silent(start, tmp_path):
@@ -378,7 +414,7 @@ def test_the_other_ends_when_one_is_silent(start, tmp_path):
     output, _ = first.communicate(timeout=2 * parallel.HEARTBEAT_SECONDS)
   finally:
     second.kill()
-  assert first.returncode in (preemption.EXIT_STATUS, -signal.SIGABRT), output
+  assert_ended_for_the_other(first, output)
 
 
 def test_a_workdir_that_is_not_shared_is_refused(start, tmp_path):
@@ -467,11 +503,7 @@ def test_the_others_end_when_one_is_killed_and_all_go_on(
   kill_when(processes[victim], lambda: last_step(tmp_path) >= 8)
   other = processes[1 - victim]
   output, _ = other.communicate(timeout=2 * parallel.HEARTBEAT_SECONDS)
-  # By itself, or by JAX's service, whoever notices first.
-  assert other.returncode in (preemption.EXIT_STATUS, -signal.SIGABRT)
-  assert 'another process of the job is gone' in output or (
-    'another task died' in output
-  )
+  assert_ended_for_the_other(other, output)
   finish(start(tmp_path, 2, f'--config.train.num_steps={LONG}'))
   assert arrays(tmp_path) == arrays(two)
   assert (tmp_path / writer.METRICS).read_bytes() == (
