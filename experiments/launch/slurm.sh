@@ -34,7 +34,7 @@ srun --kill-on-bad-exit=0 "${PYTHON:-python}" -m experiments.train \
   --config="$config" --workdir="$workdir" "$@"
 status=$?
 
-# 75: SIGTERM, or another process was lost; 134 and 137: ended with it, or killed.
+# 75: SIGTERM, or another process was lost; 134 and 137: it crashed, or was killed.
 case $status in
 75 | 134 | 137)
   if ((${SLURM_RESTART_COUNT:-0} >= 3)) && [[ $(newest) == "$before" ]]; then
