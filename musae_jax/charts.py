@@ -59,15 +59,13 @@ _SMALL = {'textcoords': 'offset points', 'ha': 'center', 'fontsize': 6}
 def heat_map(
   relative: Float[np.ndarray, 'm k'],
   names: Sequence[str],
-  values: Float[np.ndarray, 'm'],
   components: Sequence[str],
 ) -> Figure:
   """How each metric of each component differs from its mean; NaN is grey.
 
   Args:
     relative: differences as shares of the mean.
-    names: of the metrics.
-    values: the means.
+    names: of the metrics, and what else each row is to say.
     components: names, in the ring's order.
   """
   figure = Figure(
@@ -86,8 +84,7 @@ def heat_map(
     vmax=limit,
     interpolation='nearest',
   )
-  labels = [f'{n}  {v:.3g}' for n, v in zip(names, values)]
-  axes.set_yticks(range(len(names)), labels, fontsize=6)
+  axes.set_yticks(range(len(names)), names, fontsize=6)
   axes.set_xticks(range(len(components)), components, fontsize=7, rotation=90)
   figure.colorbar(
     image,

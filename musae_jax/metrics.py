@@ -341,15 +341,15 @@ def columns(
 
 
 def means(
-  values: Mapping[str, Float[np.ndarray, 'n']],
-) -> dict[str, tuple[float, float]]:
-  """Returns of each column its mean where defined, and the share that is."""
-  result = {}
-  for name, column in values.items():
-    known = column[~np.isnan(column)]
-    mean = float(known.mean()) if len(known) else float('nan')
-    result[name] = mean, len(known) / max(len(column), 1)
-  return result
+  x: Float[np.ndarray, '*m n'],
+) -> tuple[Float[np.ndarray, '*m'], Float[np.ndarray, '*m']]:
+  """Returns the means over phrases where defined, and the share that is.
+
+  NaN where none is.
+  """
+  known = ~np.isnan(x)
+  with np.errstate(invalid='ignore', divide='ignore'):
+    return np.where(known, x, 0).sum(-1) / known.sum(-1), known.mean(-1)
 
 
 def distance(

@@ -181,11 +181,9 @@ def test_columns_leave_out_what_a_track_does_not_have():
 
 
 def test_means_leave_out_what_is_not_defined():
-  found = metrics.means(
-    {'a': np.array([1, NAN, 3, NAN]), 'b': np.array([NAN, NAN])}
-  )
-  assert found['a'] == (2, 0.5)
-  assert math.isnan(found['b'][0]) and found['b'][1] == 0
+  mean, share = metrics.means(np.array([[1, NAN, 3, NAN], [NAN] * 4]))
+  np.testing.assert_array_equal(mean, [2, NAN])
+  np.testing.assert_array_equal(share, [0.5, 0])
 
 
 def test_the_distance_of_distributions():

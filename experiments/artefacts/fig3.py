@@ -25,8 +25,9 @@ def make(subject: Subject) -> Artefact:
   z = subject.prior.sample(jax.random.key(3), components)
   decoded = subject.instrument.decode(np.asarray(z))
   columns = metrics.columns(metrics.measure(decoded))
-  table = np.array([_means(x.reshape(k, -1)) for x in columns.values()])
-  overall = _means(np.array([*columns.values()]))
+  values = np.array([*columns.values()])
+  table, _ = metrics.means(values.reshape(len(values), k, -1))
+  overall, defined = metrics.means(values)
   with np.errstate(invalid='ignore', divide='ignore'):
     relative = (table - overall[:, None]) / np.abs(overall[:, None])
   relative[~np.isfinite(relative)] = np.nan
@@ -37,8 +38,15 @@ def make(subject: Subject) -> Artefact:
   )
   genres = [*subject.genres, *[''] * (k - len(subject.genres))]
   rows = [
-    {'metric': name, 'global_mean': mean, **dict(zip(genres, row))}
-    for name, mean, row in zip(columns, overall.tolist(), relative.tolist())
+    {
+      'metric': name,
+      'global_mean': mean,
+      'defined': share,
+      **dict(zip(genres, row)),
+    }
+    for name, mean, share, row in zip(
+      columns, overall.tolist(), defined.tolist(), relative.tolist()
+    )
   ]
   facts = {
     'roughness': found,
@@ -48,15 +56,27 @@ def make(subject: Subject) -> Artefact:
   return Artefact(
     'Fig. 3: metrics around the ring',
     f'{_SAMPLES} samples of each component of the prior, decoded: the mean of '
-    'each metric relative to its mean over all, which stands beside its name. '
-    'Grey: not defined. Roughness is the mean squared step from a component to '
+    'each metric relative to its mean over all, which stands beside its name '
+    'with the share of phrases in which it is defined, where that is below 1. '
+    'Grey: defined in none. Roughness is the mean squared step from a component to '
     'the next over twice the variance, 1 for a ring in any order: here '
     f'{found:.2f}, on shuffled rings {np.mean(shuffled):.2f}; '
     f'{facts["share_of_shuffled_rings_as_smooth"]:.1%} of them are as smooth.',
-    {'': lambda: charts.heat_map(relative, [*columns], overall, genres)},
+    {
+      '': lambda: charts.heat_map(
+        relative, _labels(columns, overall, defined), genres
+      )
+    },
     rows,
     facts,
   )
+
+
+def _labels(names, overall, defined) -> list[str]:
+  return [
+    f'{name}  {mean:.3g}' + (f'  ({share:.0%})' if share < 1 else '')
+    for name, mean, share in zip(names, overall, defined)
+  ]
 
 
 def roughness(table: Float[np.ndarray, 'm k']) -> float:
@@ -72,10 +92,3 @@ def roughness(table: Float[np.ndarray, 'm k']) -> float:
   return float(
     np.mean(np.nanmean(steps[varies], axis=1) / (2 * variance[varies]))
   )
-
-
-def _means(x: Float[np.ndarray, 'm n']) -> Float[np.ndarray, 'm']:
-  """Returns the mean of each row where defined, NaN where nowhere."""
-  known = ~np.isnan(x)
-  with np.errstate(invalid='ignore', divide='ignore'):
-    return np.where(known, x, 0).sum(1) / known.sum(1)
