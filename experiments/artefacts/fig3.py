@@ -36,6 +36,7 @@ def make(subject: Subject) -> Artefact:
   shuffled = np.array(
     [roughness(table[:, rng.permutation(k)]) for _ in range(_SHUFFLES)]
   )
+  labels = _labels(columns, overall, defined)
   genres = [*subject.genres, *[''] * (k - len(subject.genres))]
   rows = [
     {
@@ -58,15 +59,11 @@ def make(subject: Subject) -> Artefact:
     f'{_SAMPLES} samples of each component of the prior, decoded: the mean of '
     'each metric relative to its mean over all, which stands beside its name '
     'with the share of phrases in which it is defined, where that is below 1. '
-    'Grey: defined in none. Roughness is the mean squared step from a component to '
-    'the next over twice the variance, 1 for a ring in any order: here '
-    f'{found:.2f}, on shuffled rings {np.mean(shuffled):.2f}; '
+    'Grey: defined in none. Roughness is the mean squared step from a '
+    'component to the next over twice the variance, 1 for a ring in any order: '
+    f'here {found:.2f}, on shuffled rings {np.mean(shuffled):.2f}; '
     f'{facts["share_of_shuffled_rings_as_smooth"]:.1%} of them are as smooth.',
-    {
-      '': lambda: charts.heat_map(
-        relative, _labels(columns, overall, defined), genres
-      )
-    },
+    {'': lambda: charts.heat_map(relative, labels, genres)},
     rows,
     facts,
   )
