@@ -38,7 +38,6 @@ _AT_LEAST = {
   'train.learning_rate': 0,
   'train.learning_rate_decay': 0,
   'train.warmup_steps': 0,
-  'train.petal_weight': 0,
   'train.beta_end': 0,
   'train.beta_increment': 0,
   'train.beta_interval': 1,

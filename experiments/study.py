@@ -45,8 +45,6 @@ ABLATIONS: Mapping[str, Mapping[str, str]] = {
   'sliced Wasserstein': {'train.regulariser': 'sliced_wasserstein'},
   'KL': {'train.regulariser': 'kl', 'train.beta_end': '1'},
   'no regulariser': {'train.regulariser': 'none'},
-  'petals .1': {'train.petal_weight': '.1'},
-  'petals .5': {'train.petal_weight': '.5'},
 }
 # What may mend the match with the prior, each reaching its beta as soon.
 RECIPES: Mapping[str, Mapping[str, str]] = {
@@ -70,8 +68,6 @@ RECIPES: Mapping[str, Mapping[str, str]] = {
   },
   'tanh critic': {'critic.activation': 'tanh'},
   '10 critic steps': {'critic.steps': '10'},
-  'petals .5': {'train.petal_weight': '.5'},
-  'petals 2': {'train.petal_weight': '2'},
 }
 STUDIES = {'ablations': ABLATIONS, 'recipe': RECIPES}
 

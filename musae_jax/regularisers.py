@@ -2,8 +2,7 @@
 
 Those others take codes and draws in whitened coordinates, where the prior has
 unit scale, each with the tags of its phrase: what is matched is their joint
-distribution, so that genres find their components. `petals` is no such
-distance: it asks each code for its own tags.
+distribution, so that genres find their components.
 """
 
 from typing import Any, NamedTuple
@@ -112,20 +111,6 @@ def kl(
   return (log_q.sum(-1) - log_prior(prior, z, tags)).mean()
 
 
-def petals(
-  prior: Prior, z: Float[Array, 'b d'], tags: Bool[Array, 'b k']
-) -> Float[Array, '']:
-  """Nats by which the prior, seeing a code, misses its phrase's tags.
-
-  -log of the sum of p(component | z) over the tags' components; phrases
-  without a tag cost nothing. Not in the paper, in which only the critic tells
-  codes where their genre lies.
-  """
-  log_probs = jax.nn.log_softmax(log_components(prior, z), -1)
-  own = jax.nn.logsumexp(jnp.where(tags, log_probs, -jnp.inf), -1)
-  return -jnp.where(tags.any(-1), own, 0).mean()
-
-
 def condition(settings, genres: Bool[Array, 'b k']) -> Float[Array, 'b k']:
   """What the critic sees of the genres."""
   return jnp.float32(genres) * (settings.condition != 'none')
@@ -141,13 +126,6 @@ class Codes(NamedTuple):
   z: Float[Array, 'b d']  # a draw of it
   genres: Bool[Array, 'b k']
   num_steps: int  # of a phrase
-
-  def terms(self, key: Array) -> dict[str, Float[Array, '']]:
-    """What the encoder minimises beside the reconstruction, without weights."""
-    found = {'regulariser': REGULARISERS[self.settings.regulariser](self, key)}
-    if self.settings.petal_weight:
-      found['petals'] = petals(self.model.prior, self.z, self.genres)
-    return found
 
   def draws(self, key: Array) -> Float[Array, 'b d']:
     """As many of the prior, each of a petal of its phrase."""

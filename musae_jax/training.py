@@ -61,7 +61,6 @@ class Settings:
     phases: 'alternating': only the critic descends its loss, with codes that
       are constants to it; 'joint': the encoder descends it too, in which its
       score's two terms cancel in expectation (as in the authors' code).
-    petal_weight: of `regularisers.petals`; in the paper there is none.
     transpose: move each phrase by -5 to 6 semitones, drawn at each visit.
     on_nan: whether an update with a metric that is not finite is made, for
       whoever trains to 'stop' at, or 'skip'ped: the state stays as it was, but
@@ -82,7 +81,6 @@ class Settings:
   condition: str = 'set'
   regulariser: str = 'wgan_gp'
   phases: str = 'alternating'
-  petal_weight: float = 0.0
   transpose: bool = True
   on_nan: str = 'stop'
 
@@ -274,13 +272,13 @@ def _update(model, settings, mesh, state, batch):
     codes = regularisers.Codes(
       model, settings, critic, posterior, z, genres, tokens.shape[1]
     )
-    terms = {'reconstruction': nats.sum(-1).mean()}
-    terms |= codes.terms(jax.random.fold_in(critic_key, settings.critic_steps))
-    total = (
-      terms['reconstruction']
-      + beta * terms['regulariser']
-      + settings.petal_weight * terms.get('petals', 0)
-    )
+    regularise = regularisers.REGULARISERS[settings.regulariser]
+    pull_key = jax.random.fold_in(critic_key, settings.critic_steps)
+    terms = {
+      'reconstruction': nats.sum(-1).mean(),
+      'regulariser': regularise(codes, pull_key),
+    }
+    total = terms['reconstruction'] + beta * terms['regulariser']
     return total, (terms, (predicted == tokens).mean((0, 1)))
 
   (total, (terms, correct)), (decoder_grads, posterior_grads) = (

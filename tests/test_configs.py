@@ -116,7 +116,6 @@ def test_one_component_for_each_genre(tiny_data, kind):
     ('data.dir', 'gs://bucket/lakh', 'a folder'),
     ('train.regulariser', 'gan', 'wgan_gp'),
     ('train.phases', 'both', 'alternating'),
-    ('train.petal_weight', '-1', 'at least 0'),
     ('model.scale', 'exp', 'softplus'),
     ('prior.variance', '0', 'more than 0'),
     ('prior.radial_variance', '-1', 'more than 0'),

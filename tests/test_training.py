@@ -400,7 +400,6 @@ def test_several_updates_in_one_call_equal_as_many_calls(state):
   [
     *({'regulariser': name} for name in regularisers.REGULARISERS),
     {'phases': 'joint'},
-    {'petal_weight': 0.5},
     {'regulariser': 'kl', 'condition': 'none'},
   ],
 )
@@ -412,7 +411,6 @@ def test_every_ablation_trains(state, batch, changes):
   after, metrics = step(at(state, LATE), batch)
   assert all(np.isfinite(x) for x in jax.tree.leaves(metrics))
   total = metrics['reconstruction'] + 0.5 * metrics['regulariser']
-  total += settings.petal_weight * metrics.get('petals', 0)
   np.testing.assert_allclose(metrics['loss'], total, rtol=1e-5)
   trained = {'encoder', 'decoder'}
   if settings.regulariser == 'wgan_gp':

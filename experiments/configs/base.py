@@ -66,7 +66,6 @@ def get_config() -> ConfigDict:
     # 'alternating': the critic's loss trains the critic only; 'joint': the
     # encoder too, as in the authors' code.
     phases='alternating',
-    petal_weight=0.0,  # of the nats by which codes miss their tags' petals
     learning_rate=1e-4,
     decay_kind='inverse_time',  # 'inverse_time', 'exponential' or 'none'
     learning_rate_decay=1e-4,  # for each update
@@ -142,7 +141,6 @@ def paper(config: ConfigDict) -> ConfigDict:
     num_steps=110_000,
     regulariser='wgan_gp',
     phases='alternating',
-    petal_weight=0.0,
     learning_rate=1e-4,
     decay_kind='inverse_time',
     learning_rate_decay=1e-4,
