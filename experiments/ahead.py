@@ -165,7 +165,7 @@ def _tpus(topology: str) -> list:
 
 
 def compile_step(
-  model: models.MusAE,
+  model: models.Autoencoder,
   settings: training.Settings,
   config: ConfigDict,
   mesh: Mesh,

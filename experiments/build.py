@@ -132,7 +132,7 @@ def check(config: Config, num_devices: int = 1) -> None:
   settings(config)
 
 
-def model(config: Config, platform: str | None = None) -> models.MusAE:
+def model(config: Config, platform: str | None = None) -> models.Autoencoder:
   """Returns the networks and the prior.
 
   Args:

@@ -45,7 +45,7 @@ class Feed(Protocol):
 
 def make(
   config: ConfigDict,
-  model: models.MusAE,
+  model: models.Autoencoder,
   split: data.Split,
   mesh: Mesh,
   clock: Clock,

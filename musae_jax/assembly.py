@@ -18,7 +18,7 @@ PRIORS = {
 
 def build_model(
   config: Mapping[str, Any], platform: str | None = None
-) -> models.MusAE:
+) -> models.Autoencoder:
   """Returns the model that a config describes.
 
   Args:
@@ -54,7 +54,7 @@ def build_model(
     )
   sizes = model['width'], model['depth']
   compute = _compute(config, platform or jax.default_backend())
-  return models.MusAE(
+  return models.Autoencoder(
     encoder=models.Encoder(model['latent_dim'], *sizes, compute, scale),
     decoder=models.Decoder(*sizes, compute),
     critic=models.Critic(critic['width'], critic['activation']),

@@ -13,23 +13,23 @@ from jaxtyping import Float, UInt8
 
 from musae_jax import assembly, batches, checkpoint, phrases
 from musae_jax.midi import Song
-from musae_jax.models import MusAE
+from musae_jax.models import Autoencoder
 from musae_jax.pianoroll import STEPS_PER_BAR, TRACKS, canonical
 
 _BATCH = 64  # one shape, so one compilation
 
 
 @dataclasses.dataclass(frozen=True)
-class Instrument:
+class MusAE:
   """A model, its parameters and the length of its phrases in timesteps."""
 
-  model: MusAE
+  model: Autoencoder
   params: dict
   num_steps: int
   genres: tuple[str, ...] = ()
 
   @classmethod
-  def of(cls, loaded: checkpoint.Loaded) -> 'Instrument':
+  def of(cls, loaded: checkpoint.Loaded) -> 'MusAE':
     """The instrument of a checkpoint."""
     return cls(
       assembly.build_model(loaded.config),
@@ -102,10 +102,10 @@ def _in_batches(function, rows):
   return jax.tree.map(lambda *x: np.concatenate(x), *parts)
 
 
-def load(workdir: str | os.PathLike) -> Instrument:
+def load(workdir: str | os.PathLike) -> MusAE:
   """The newest model of a training run.
 
   Raises:
     CheckpointError: the folder holds none that can be read.
   """
-  return Instrument.of(checkpoint.load(workdir))
+  return MusAE.of(checkpoint.load(workdir))

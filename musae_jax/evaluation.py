@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from musae_jax import batches, parallel
-from musae_jax.models import MusAE
+from musae_jax.models import Autoencoder
 from musae_jax.pianoroll import HOLD, NUM_PITCHES, NUM_TOKENS, TRACKS
 
 # One number a track, in TRACKS' order; as `make_eval_step` counts them.
@@ -39,7 +39,7 @@ PAPER = {
 }
 
 
-def make_eval_step(model: MusAE, mesh: Mesh | None = None):
+def make_eval_step(model: Autoencoder, mesh: Mesh | None = None):
   """Counts to add up over a split: `step(params, phrases, mask) -> sums`.
 
   A phrase is reconstructed from its posterior's mean, each token by argmax. An

@@ -16,7 +16,7 @@ no product, or has no gradient:
 
 from typing import NamedTuple
 
-from musae_jax.models import Critic, Decoder, Encoder, MusAE
+from musae_jax.models import Autoencoder, Critic, Decoder, Encoder
 from musae_jax.pianoroll import NUM_TOKENS, TRACKS
 from musae_jax.training import Settings
 
@@ -63,7 +63,7 @@ class Flops(NamedTuple):
 
 
 def train_step(
-  model: MusAE, settings: Settings, num_steps: int, batch_size: int
+  model: Autoencoder, settings: Settings, num_steps: int, batch_size: int
 ) -> Flops:
   """The model FLOPs of one call of `training.make_train_step`'s function.
 

@@ -1,4 +1,4 @@
-"""Encoder, decoder and critic, and MusAE, which joins them to a prior.
+"""Encoder, decoder and critic, and the autoencoder that joins them to a prior.
 
 Section 3.2 of the paper. Dense layers have biases, which its equations leave
 out.
@@ -208,7 +208,7 @@ class Critic(nn.Module):
 
 
 @dataclasses.dataclass(frozen=True)
-class MusAE:
+class Autoencoder:
   """The networks and the prior that they are trained to match.
 
   Codes are in the prior's own coordinates, the paper's, wherever they are an
@@ -225,7 +225,7 @@ class MusAE:
   prior: Prior
   whitened: bool = True
 
-  def with_compute(self, compute: Compute) -> 'MusAE':
+  def with_compute(self, compute: Compute) -> 'Autoencoder':
     """The same model, computed otherwise."""
     return dataclasses.replace(
       self,

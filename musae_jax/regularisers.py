@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from musae_jax import losses
-from musae_jax.models import MusAE, Posterior
+from musae_jax.models import Autoencoder, Posterior
 from musae_jax.priors import Prior, draw
 
 # Scales of the kernel of Tolstikhin et al. 2018 (arXiv:1711.01558): sums of
@@ -119,7 +119,7 @@ def condition(settings, genres: Bool[Array, 'b k']) -> Float[Array, 'b k']:
 class Codes(NamedTuple):
   """Codes of a batch, and what draws them to the prior may want to know."""
 
-  model: MusAE
+  model: Autoencoder
   settings: Any  # a `training.Settings`
   critic: dict  # its parameters
   posterior: Posterior

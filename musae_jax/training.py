@@ -20,7 +20,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from musae_jax import losses, parallel, regularisers
-from musae_jax.models import MusAE
+from musae_jax.models import Autoencoder
 from musae_jax.pianoroll import TRACKS, transpose
 from musae_jax.priors import draw_components
 
@@ -131,7 +131,7 @@ class TrainState:
 
 
 def init_state(
-  model: MusAE, settings: Settings, seed: int, num_steps: int
+  model: Autoencoder, settings: Settings, seed: int, num_steps: int
 ) -> TrainState:
   """The state before the first update, for phrases of `num_steps`."""
 
@@ -152,7 +152,7 @@ def init_state(
 
 
 def state_shapes(
-  model: MusAE, settings: Settings, num_steps: int
+  model: Autoencoder, settings: Settings, num_steps: int
 ) -> TrainState:
   """Shapes and types of `init_state`'s arrays, of which none is made."""
   return jax.eval_shape(lambda: init_state(model, settings, 0, num_steps))
@@ -316,7 +316,9 @@ def _update(model, settings, mesh, state, batch):
   return state.replace(step=state.step + 1, **found), metrics
 
 
-def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
+def make_train_step(
+  model: Autoencoder, settings: Settings, mesh: Mesh | None = None
+):
   """The update: `step(state, batch) -> (state, metrics)`.
 
   The state given is donated: it must not be used again. All randomness comes
@@ -341,7 +343,7 @@ def make_train_step(model: MusAE, settings: Settings, mesh: Mesh | None = None):
 
 
 def make_train_steps(
-  model: MusAE,
+  model: Autoencoder,
   settings: Settings,
   num_updates: int,
   mesh: Mesh | None = None,

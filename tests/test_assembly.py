@@ -15,7 +15,7 @@ CONFIG = {
 
 def test_model_is_the_one_that_the_config_describes():
   model = assembly.build_model(json.loads(json.dumps(CONFIG)))
-  assert model == models.MusAE(
+  assert model == models.Autoencoder(
     encoder=models.Encoder(4, 6, 2),
     decoder=models.Decoder(6, 2),
     critic=models.Critic(5, 'tanh'),

@@ -32,7 +32,7 @@ def compose(bars=5):
   return midi.Song(tuple(tracks), 91.0)
 
 
-class Echo(editing.Instrument):
+class Echo(editing.MusAE):
   """Its codes are the phrases."""
 
   def encode(self, tokens):

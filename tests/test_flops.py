@@ -23,7 +23,7 @@ SETTINGS = training.Settings(critic_steps=UPDATES)
 
 
 def make_model(activation='tanh', compute=Compute()):  # noqa: B008
-  return models.MusAE(
+  return models.Autoencoder(
     models.Encoder(LATENT, 2 * SIDE, DEPTH, compute),
     models.Decoder(DECODER, DECODER_DEPTH, compute),
     models.Critic(CRITIC, activation),

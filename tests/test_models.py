@@ -15,7 +15,7 @@ BATCH, NUM_STEPS, LATENT, WIDTH = 3, 6, 5, 8
 
 
 def make_model(**changes):
-  model = models.MusAE(
+  model = models.Autoencoder(
     encoder=models.Encoder(LATENT, WIDTH, depth=2),
     decoder=models.Decoder(WIDTH, depth=2),
     critic=models.Critic(WIDTH),
@@ -52,7 +52,7 @@ def test_shapes(params, tokens, z):
 
 
 def test_parameters_have_the_papers_sizes():
-  model = models.MusAE(
+  model = models.Autoencoder(
     models.Encoder(512), models.Decoder(), models.Critic(), priors.Flower(512)
   )
   init = lambda key: model.init(key, 32)  # noqa: E731

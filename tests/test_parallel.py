@@ -16,7 +16,7 @@ BATCH, NUM_STEPS, LATENT, WIDTH = 16, 2, 4, 4
 
 @pytest.fixture(scope='module')
 def model():
-  return models.MusAE(
+  return models.Autoencoder(
     encoder=models.Encoder(LATENT, WIDTH, depth=1),
     decoder=models.Decoder(WIDTH, depth=1),
     critic=models.Critic(WIDTH),

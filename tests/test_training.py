@@ -33,7 +33,7 @@ CRITIC_ONLY = dataclasses.replace(
 
 
 def make_model(prior=None):
-  return models.MusAE(
+  return models.Autoencoder(
     encoder=models.Encoder(LATENT, WIDTH, depth=1),
     decoder=models.Decoder(WIDTH, depth=1),
     critic=models.Critic(WIDTH),

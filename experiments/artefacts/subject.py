@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from experiments import build
 from musae_jax import batches, checkpoint, editing, latent
-from musae_jax.models import MusAE
+from musae_jax.models import Autoencoder
 from musae_jax.priors import Prior
 
 # Validation phrases that are encoded.
@@ -43,12 +43,12 @@ class Subject:
     return self.workdir.absolute().name
 
   @functools.cached_property
-  def instrument(self) -> editing.Instrument:
+  def instrument(self) -> editing.MusAE:
     """The model, ready to encode and decode."""
-    return editing.Instrument.of(self.loaded)
+    return editing.MusAE.of(self.loaded)
 
   @property
-  def model(self) -> MusAE:
+  def model(self) -> Autoencoder:
     """The networks and the prior."""
     return self.instrument.model
 

@@ -76,7 +76,7 @@ class Draws(NamedTuple):
 
 
 def draws(
-  model: models.MusAE,
+  model: models.Autoencoder,
   settings: training.Settings,
   state: training.TrainState,
   batch: dict,

@@ -108,7 +108,9 @@ class Decoder(naive.Decoder):
     return jnp.stack(logits, axis=2)
 
 
-def model(ours: models.MusAE, lstm: Callable = rnn.lstm) -> models.MusAE:
+def model(
+  ours: models.Autoencoder, lstm: Callable = rnn.lstm
+) -> models.Autoencoder:
   """The same model with these networks."""
   encoder, decoder = ours.encoder, ours.decoder
   return dataclasses.replace(

@@ -67,7 +67,7 @@ class Step:
 
   def __init__(
     self,
-    model: models.MusAE,
+    model: models.Autoencoder,
     settings: training.Settings,
     weights: handover.Weights,
   ):

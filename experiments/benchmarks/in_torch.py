@@ -54,7 +54,7 @@ class Step:
 
   def __init__(
     self,
-    model: models.MusAE,
+    model: models.Autoencoder,
     settings: training.Settings,
     weights: handover.Weights,
     device: str,

@@ -76,7 +76,7 @@ class Decoder(nn.Module):
     return nats, logits.argmax(-1).astype(jnp.uint8)
 
 
-def model(ours: models.MusAE) -> models.MusAE:
+def model(ours: models.Autoencoder) -> models.Autoencoder:
   """The same model with these networks; the critic is dense layers anyway."""
   encoder, decoder = ours.encoder, ours.decoder
   return dataclasses.replace(

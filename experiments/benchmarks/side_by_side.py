@@ -38,7 +38,7 @@ class Problem:
     batch: random tokens and genres.
   """
 
-  model: models.MusAE
+  model: models.Autoencoder
   settings: training.Settings
   state: training.TrainState
   batch: dict[str, np.ndarray]
@@ -142,7 +142,7 @@ class JaxStep:
   """
 
   def __init__(
-    self, model: models.MusAE, settings: training.Settings, state, batch
+    self, model: models.Autoencoder, settings: training.Settings, state, batch
   ):
     self._state, self._batch = jax.tree.map(jnp.copy, (state, batch))
     step = training.make_train_step(model, settings)
