@@ -76,6 +76,7 @@ _COLUMNS = {
   'scale': "scale of codes over the prior's",
   'sliced_wasserstein': 'sliced Wasserstein over its floor',
   'classifier': 'told from draws (.5: not)',
+  'kurtosis': "kurtosis over the draws'",
   'petals': 'on own petals, above chance',
   'probe': 'probe AUC',
   'samples': "samples' distance",
@@ -97,6 +98,7 @@ def measure(workdir: pathlib.Path) -> dict[str, float]:
     'scale': match['scale_ratio_median'],
     'sliced_wasserstein': match['sliced_wasserstein_over_floor'],
     'classifier': match['classifier_accuracy'],
+    'kurtosis': match['kurtosis'] / match['kurtosis_of_draws'],
     'petals': petals['accuracy'] - petals['chance'] if petals else None,
     'probe': facts.get('probe_auc_mean'),
     'samples': facts['metric_distance']['samples'],
@@ -159,7 +161,7 @@ def table(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     ended = [of for of in runs if 'ended' not in of]
     cells = []
     for column in _COLUMNS:
-      values = [r[column] for r in ended if r[column] is not None]
+      values = [r[column] for r in ended if r.get(column) is not None]
       if not values:
         cells.append('-')
         continue

@@ -165,6 +165,17 @@ def scale_ratio(
   return np.asarray(codes).std(0) / prior.std
 
 
+def kurtosis(codes: Float[np.ndarray, 'n d']) -> float:
+  """Returns how heavy the codes' tails are: 3 for a Gaussian, more for heavier.
+
+  The fourth moment over the squared variance, mean over the axes. Projections
+  on other directions, as of the sliced Wasserstein distance, hide it: sums of
+  many axes have light tails whatever the axes have.
+  """
+  centred = codes - codes.mean(0)
+  return float(((centred**4).mean(0) / (centred**2).mean(0) ** 2).mean())
+
+
 def active_dimensions(
   prior: Prior, means: Float[np.ndarray, 'n d'], least: float = 0.01
 ) -> int:

@@ -55,6 +55,17 @@ def test_draws_match_the_prior(prior):
   assert 0.45 < latent.classifier_accuracy(prior, draws(prior), tags()) < 0.55
 
 
+def test_kurtosis_is_of_tails_whatever_the_scale():
+  rng = np.random.default_rng(0)
+  scale = np.array([1, 0.01, 100])
+  gaussian = rng.normal(size=(100_000, 3))
+  assert latent.kurtosis(gaussian * scale + scale) == pytest.approx(3, abs=0.1)
+  two = np.sign(gaussian)  # values of one size: the lightest there are
+  assert latent.kurtosis(two) == pytest.approx(1, abs=1e-3)
+  laplace = rng.laplace(size=(100_000, 3))
+  assert latent.kurtosis(laplace * scale) == pytest.approx(6, abs=0.5)
+
+
 @pytest.mark.parametrize('wrong', ['wide', 'moved', 'thin'])
 def test_other_codes_do_not(wrong):
   z = {

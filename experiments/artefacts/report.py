@@ -61,6 +61,7 @@ def measure(subject: Subject) -> tuple[dict[str, Any], Samples]:
   prior, codes, tags = subject.prior, subject.codes, subject.tags
   overall = latent.match(prior, codes, tags)
   ratio = latent.scale_ratio(prior, codes)
+  draws = np.asarray(priors.draw(prior, jax.random.key(5), tags))
   facts: dict[str, Any] = {
     'phrases': len(codes),
     'prior_match': overall._asdict()
@@ -69,6 +70,8 @@ def measure(subject: Subject) -> tuple[dict[str, Any], Samples]:
       'classifier_accuracy': latent.classifier_accuracy(prior, codes, tags),
       'scale_ratio_median': float(np.median(ratio)),
       'scale_ratio_range': [float(ratio.min()), float(ratio.max())],
+      'kurtosis': latent.kurtosis(codes),
+      'kurtosis_of_draws': latent.kurtosis(draws),
     },
     'dimensions': prior.dim,
     'active_dimensions': latent.active_dimensions(prior, subject.means),
@@ -147,7 +150,8 @@ def _caption(facts) -> str:
     f'{match["mmd_floor"]:.4f}); a classifier tells them apart '
     f'{match["classifier_accuracy"]:.1%} of the time (.5 where they match); '
     'the scale of an axis is in the median '
-    f"{match['scale_ratio_median']:.2f} of the prior's. "
+    f"{match['scale_ratio_median']:.2f} of the prior's, and the kurtosis "
+    f'{match["kurtosis"]:.2f} where draws have {match["kurtosis_of_draws"]:.2f}. '
     f'{facts["active_dimensions"]} of {facts["dimensions"]} axes differ '
     'between phrases. '
   )
