@@ -151,7 +151,7 @@ def _caption(facts) -> str:
     f'{match["classifier_accuracy"]:.1%} of the time (.5 where they match); '
     'the scale of an axis is in the median '
     f"{match['scale_ratio_median']:.2f} of the prior's, and the kurtosis "
-    f'{match["kurtosis"]:.2f} where draws have {match["kurtosis_of_draws"]:.2f}. '
+    f'{match["kurtosis"]:.2f} (draws: {match["kurtosis_of_draws"]:.2f}). '
     f'{facts["active_dimensions"]} of {facts["dimensions"]} axes differ '
     'between phrases. '
   )
