@@ -57,7 +57,7 @@ def beside_others(
       _end(ending)
     _say(ending.line)
     silent = ending._replace(line='')
-    if_aborted(silent)
+    at_signal(signal.SIGABRT, silent)
     _after(_GRACE_SECONDS, silent)
     jax.distributed.shutdown()  # when all are there
     _end(silent)
@@ -73,15 +73,17 @@ def unless_within(seconds: float, line: str) -> Iterator[None]:
     timer.cancel()
 
 
-def if_aborted(ending: Ending | None) -> None:
-  """Has the process end so where a library aborts it; None: as it would.
+def at_signal(number: signal.Signals, ending: Ending | None) -> None:
+  """Has the process end so where a signal comes; None: as it would.
 
-  JAX's service aborts those whose neighbour is gone, from a thread of its own
-  and at once. No handler of `signal` would run before the process has ended;
-  one that C calls does.
+  At once, whatever it is at. A handler of Python's waits until the main thread
+  is back from C, as from waiting for other processes; after SIGABRT, by which
+  JAX's service ends those whose neighbour is gone, there is no such time.
   """
-  handler = _handler(ending) if ending else signal.SIG_DFL
-  ctypes.CDLL(None).signal(signal.SIGABRT, handler)
+  if ending:
+    ctypes.CDLL(None).signal(number, _handler(ending))
+  else:
+    signal.signal(number, signal.getsignal(number))
 
 
 @functools.cache  # so that it is still there when it is called

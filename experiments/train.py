@@ -18,6 +18,7 @@ import argparse
 import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 
@@ -59,7 +60,13 @@ _GOES_ON = 'started again, all go on from the last complete checkpoint'
 _ABORTED = ending.Ending(
   preemption.EXIT_STATUS,
   'error: aborted, as JAX does where another process of the job is gone, or '
-  f'two have one --process_id (its message is above); {_GOES_ON}',
+  'two have one --process_id, and says so above (if not, it is this one that '
+  f'crashed); {_GOES_ON}',
+)
+_INTERRUPTED = ending.Ending(130, 'interrupted; the same command goes on')
+_PREEMPTED = ending.Ending(
+  preemption.EXIT_STATUS,
+  'SIGTERM: nothing to save yet; the same command goes on',
 )
 
 
@@ -130,6 +137,26 @@ def train(
     return loop.go(run, workdir, checkpoints, state, profiler, preempted)
 
 
+def _start(*job) -> None:
+  """Joins the job's other processes, where there are any; they may be late.
+
+  Signals that come meanwhile end this one. From then on they are those of
+  JAX, which listens in several processes, and of `preemption`.
+  """
+  ending.at_signal(signal.SIGABRT, _ABORTED)
+  ending.at_signal(signal.SIGTERM, _PREEMPTED)
+  if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    ending.at_signal(signal.SIGINT, _INTERRUPTED)
+  try:
+    with ending.unless_within(parallel.START_SECONDS, _NOT_ALL_CAME):
+      parallel.start(*job)
+  finally:
+    ending.at_signal(signal.SIGINT, None)
+    if not jax.distributed.is_initialized():
+      ending.at_signal(signal.SIGABRT, None)
+      ending.at_signal(signal.SIGTERM, None)
+
+
 def _keep(config: ConfigDict) -> checkpoint.Keep:
   return checkpoint.Keep(config.keep, config.keep_every, config.keep_best)
 
@@ -196,11 +223,7 @@ def main(argv: list[str] | None = None) -> int:
     cache.keep_programs()
     if not (args.dry_run or args.workdir):
       parser.error('the following arguments are required: --workdir')
-    ending.if_aborted(_ABORTED)
-    with ending.unless_within(parallel.START_SECONDS, _NOT_ALL_CAME):
-      parallel.start(args.coordinator, args.num_processes, args.process_id)
-    if jax.process_count() == 1:
-      ending.if_aborted(None)
+    _start(args.coordinator, args.num_processes, args.process_id)
     with ending.beside_others(_explain):
       with parallel.jointly():
         check_alike('arguments', {name: vars(args)[name] for name in _ALIKE})
@@ -229,7 +252,7 @@ def _explain(error: BaseException) -> ending.Ending | None:
   if isinstance(error, _ERRORS):
     return ending.Ending(1, f'error: {error}')
   if isinstance(error, KeyboardInterrupt):
-    return ending.Ending(130, 'interrupted; the same command goes on')
+    return _INTERRUPTED
   if isinstance(error, jax.errors.JaxRuntimeError) and (
     'RESOURCE_EXHAUSTED' in reason
   ):

@@ -77,7 +77,12 @@ def start(
     _check(*given)
     _initialize(*given, cluster_detection_method='deactivate')
   elif _slurm_tasks() > 1:
-    _initialize(cluster_detection_method='slurm')
+    try:
+      _initialize(cluster_detection_method='slurm')
+    except KeyError as error:
+      raise ProcessError(
+        f'SLURM: {error.args[0]} is not set; expected what srun sets'
+      ) from error
   elif importlib.util.find_spec('libtpu'):
     # A ValueError: no TPU is here, only its library.
     with contextlib.suppress(ValueError):
@@ -119,8 +124,12 @@ def _check_free(port: int) -> None:
 
 def _slurm_tasks() -> int:
   """How many processes `srun` started; 1 outside of it."""
-  in_step = 'SLURM_STEP_NODELIST' in os.environ
-  return int(os.environ.get('SLURM_NTASKS', 1)) if in_step else 1
+  if 'SLURM_STEP_NODELIST' not in os.environ:
+    return 1
+  tasks = os.environ.get('SLURM_NTASKS', '1')
+  if not tasks.isdecimal():
+    raise ProcessError(f'SLURM_NTASKS is {tasks!r}, expected a number')
+  return int(tasks)
 
 
 def is_first() -> bool:

@@ -92,7 +92,10 @@ def test_slurm_starts_the_training_with_its_flags(launch):
 
 @pytest.mark.parametrize(
   ('status', 'requeued'),
-  [(0, False), (1, False), (preemption.EXIT_STATUS, True), (134, True)],
+  [
+    *((0, False), (1, False), (2, False), (130, False)),
+    *((preemption.EXIT_STATUS, True), (134, True), (139, True), (143, True)),
+  ],
 )
 def test_a_lost_job_is_requeued_and_a_wrong_one_is_not(
   launch, status, requeued

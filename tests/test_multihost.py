@@ -87,11 +87,11 @@ if __name__ == '__main__':
 
 # Processes that do nothing together, so that only JAX's service can notice.
 IDLE = """
-import sys, time
+import signal, sys, time
 from experiments import ending
 from musae_jax import parallel
 
-ending.if_aborted(ending.Ending(75, 'the last line'))
+ending.at_signal(signal.SIGABRT, ending.Ending(75, 'the last line'))
 parallel.start(sys.argv[1], 2, int(sys.argv[2]))
 print('up', flush=True)
 time.sleep(100)
@@ -466,6 +466,61 @@ def test_a_process_that_waits_in_vain_ends(process_id, environment, tmp_path):
   assert process.stderr.splitlines()[-1].startswith(
     'error: after 300 s not all processes of the job have come'
   )
+
+
+@pytest.mark.parametrize(
+  ('number', 'status', 'said'),
+  [
+    (signal.SIGTERM, preemption.EXIT_STATUS, 'SIGTERM: nothing to save yet; '),
+    (signal.SIGINT, 130, 'interrupted; '),
+  ],
+)
+def test_a_signal_ends_a_process_that_waits_for_others(
+  number, status, said, environment, tmp_path
+):
+  address = free_address()
+  host, _, port = address.rpartition(':')
+  process = subprocess.Popen(
+    [
+      *['env', '--default-signal=INT', sys.executable],
+      *['-m', 'experiments.train', '--config=quickstart'],
+      *[f'--workdir={tmp_path}', f'--coordinator={address}'],
+      *['--num_processes=2', '--process_id=0'],
+    ],
+    env=environment,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  with socket.socket() as there:
+    while there.connect_ex((host, int(port))):  # until it waits
+      assert process.poll() is None
+      time.sleep(0.1)
+  process.send_signal(number)
+  _, errors = process.communicate(timeout=10)
+  assert process.returncode == status
+  assert errors.splitlines()[-1] == f'{said}the same command goes on'
+
+
+@pytest.mark.parametrize(
+  ('variables', 'said'),
+  [
+    ({'SLURM_NTASKS': 'all'}, "SLURM_NTASKS is 'all', expected a number"),
+    ({'SLURM_NTASKS': '2'}, 'SLURM: SLURM_JOB_ID is not set; expected what'),
+  ],
+)
+def test_what_is_no_slurm_is_refused_in_one_line(
+  variables, said, environment, tmp_path
+):
+  command = [sys.executable, '-m', 'experiments.train', '--config=quickstart']
+  process = subprocess.run(
+    [*command, f'--workdir={tmp_path}'],
+    env={**environment, 'SLURM_STEP_NODELIST': 'localhost', **variables},
+    capture_output=True,
+    text=True,
+  )
+  assert process.returncode == 1
+  assert 'Traceback' not in process.stderr
+  assert said in process.stderr.splitlines()[-1]
 
 
 def test_a_batch_is_of_all_devices_together(start, tmp_path):

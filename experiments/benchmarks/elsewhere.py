@@ -2,6 +2,7 @@
 
 import multiprocessing
 import pickle
+import signal
 from collections.abc import Callable
 
 
@@ -66,6 +67,8 @@ class Elsewhere:
 
 def _serve(pipe, make, args):
   """Answers who holds the pipe's other end, until nobody does."""
+  # A terminal's Ctrl-C reaches all its processes; who asked ends this one.
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
   try:
     about, function = make(*args)
   except Exception as error:

@@ -33,6 +33,7 @@ from experiments import ahead, build, config_flag, memory
 from experiments.benchmarks import scaling
 from experiments.benchmarks.elsewhere import Elsewhere
 from musae_jax import flops, parallel, training
+from musae_jax.progress import progress
 
 _NUMBERS = [1, 2, 4]
 
@@ -134,14 +135,14 @@ def measure(
     updates: of each such time.
   """
   kinds = [(number, together) for number in numbers for together in (1, 0)]
+  kinds = [kind for kind in kinds if kind != (1, 1)]  # the same as apart
   with contextlib.ExitStack() as stack:
     groups = {
       kind: stack.enter_context(_group(config, *kind))
-      for kind in kinds
-      if kind != (1, 1)  # the same as apart
+      for kind in progress(kinds, len(kinds), 'compiling', 'group')
     }
     times = {kind: [] for kind in groups}
-    for i in range(rounds):
+    for i in progress(range(rounds), rounds, 'timing', 'round'):
       for kind in list(groups)[:: (-1) ** i]:
         times[kind].append(groups[kind][0](updates))
   rows = []
@@ -194,11 +195,13 @@ def on_paper(config: build.Config) -> list[dict]:
 
 def table(result: dict) -> str:
   """The result as Markdown."""
-  lines = [
-    '| processes | batch | ms | quartiles | ms, apart | ratio '
-    '| sent in a step |',
-    '|---:|---:|---:|---:|---:|---:|---|',
-  ]
+  lines = []
+  if result['rows']:
+    lines += [
+      '| processes | batch | ms | quartiles | ms, apart | ratio '
+      '| sent in a step |',
+      '|---:|---:|---:|---:|---:|---:|---|',
+    ]
   for row in result['rows']:
     low, high = (1e3 * seconds for seconds in row['quartiles'])
     sent = ', '.join(
@@ -210,9 +213,12 @@ def table(result: dict) -> str:
       f'| {1e3 * row["seconds"]:.1f} | {low:.1f}-{high:.1f} '
       f'| {1e3 * row["apart"]:.1f} | {row["ratio"]:.2f} | {sent or "nothing"} |'
     )
+  if result['rows']:
+    lines.append(
+      f'\n{result["memory"]}; {result["rounds"]} rounds of '
+      f'{result["updates"]} updates\n'
+    )
   lines += [
-    f'\n{result["memory"]}; {result["rounds"]} rounds of {result["updates"]} '
-    'updates\n',
     f'On paper, {result["on_paper"][0]["bytes"] / 2**20:,.1f} MiB of '
     'gradients:\n',
     '| devices | sending takes, ms | hides from a batch of | on each |',

@@ -34,9 +34,9 @@ srun --kill-on-bad-exit=0 "${PYTHON:-python}" -m experiments.train \
   --config="$config" --workdir="$workdir" "$@"
 status=$?
 
-# 75: SIGTERM, or another process was lost; 134 and 137: it crashed, or was killed.
-case $status in
-75 | 134 | 137)
+# 75: SIGTERM, or another process was lost. Above 128 a signal has ended one, as
+# where it crashed or was killed; 130 is Ctrl-C.
+if ((status == 75 || (status > 128 && status != 130))); then
   if ((${SLURM_RESTART_COUNT:-0} >= 3)) && [[ $(newest) == "$before" ]]; then
     echo "exit status $status: no checkpoint since the last start," \
       "job $SLURM_JOB_ID is not requeued" >&2
@@ -44,6 +44,5 @@ case $status in
     echo "exit status $status: job $SLURM_JOB_ID is requeued" >&2
     scontrol requeue "$SLURM_JOB_ID"
   fi
-  ;;
-esac
+fi
 exit $status
