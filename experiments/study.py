@@ -28,7 +28,7 @@ from musae_jax import arguments
 ABLATIONS: Mapping[str, Mapping[str, str]] = {
   'base': {},
   'raw coordinates': {'model.whitened': 'false'},
-  'tanh critic': {'critic.activation': 'tanh'},
+  'leaky ReLU critic': {'critic.activation': 'leaky_relu'},
   '1 critic step': {'critic.steps': '1'},
   '10 critic steps': {'critic.steps': '10'},
   'critic told one tag': {'critic.condition': 'tag'},
@@ -66,7 +66,8 @@ RECIPES: Mapping[str, Mapping[str, str]] = {
       ('MMD to 30', 'mmd', 30),
     )
   },
-  'tanh critic': {'critic.activation': 'tanh'},
+  'leaky ReLU critic': {'critic.activation': 'leaky_relu'},
+  'wide critic': {'critic.width': '512'},
   '10 critic steps': {'critic.steps': '10'},
 }
 STUDIES = {'ablations': ABLATIONS, 'recipe': RECIPES}

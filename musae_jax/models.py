@@ -194,7 +194,7 @@ class Critic(nn.Module):
   """
 
   width: int = 1024
-  activation: str = 'leaky_relu'
+  activation: str = 'tanh'
 
   @nn.compact
   def __call__(
