@@ -56,7 +56,8 @@ def _merge(tracks: list[Track]) -> Track:
   """One track of all notes; named after the one that has most of them."""
   busiest = max(tracks, key=lambda track: len(track.notes.pitch))
   notes = [track.notes for track in tracks]
-  return busiest._replace(notes=Notes(*map(np.concatenate, zip(*notes))))
+  notes = Notes(*map(np.concatenate, zip(*notes)))
+  return busiest._replace(notes=notes, played=None)
 
 
 def check(song: Song) -> None:

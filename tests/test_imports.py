@@ -14,6 +14,7 @@ ORDER = (
   'machine',
   'errors',
   'pianoroll',
+  'smf',
   'midi',
   'exchange',
   'phrases',
