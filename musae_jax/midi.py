@@ -14,6 +14,7 @@ import symusic
 from jaxtyping import Integer
 
 from musae_jax import smf
+from musae_jax.errors import UserError
 from musae_jax.pianoroll import (
   STEPS_PER_BAR,
   STEPS_PER_QUARTER,
@@ -26,7 +27,7 @@ MAX_BYTES = 16 << 20
 _VELOCITY = 96
 
 
-class MidiError(ValueError):
+class MidiError(UserError):
   """A file that cannot be used: one line with the file and what is wrong.
 
   Attributes:

@@ -35,7 +35,7 @@ def compose(bars=5):
 class Echo(editing.MusAE):
   """Its codes are the phrases."""
 
-  def encode(self, tokens):
+  def encode(self, tokens, seed=None):
     return tokens
 
   def decode(self, z):
@@ -57,7 +57,7 @@ def workdir(tmp_path_factory):
 
 @pytest.fixture(scope='session')
 def instrument(workdir):
-  return editing.load(workdir)
+  return editing.MusAE.load(workdir)
 
 
 def test_load(instrument):
