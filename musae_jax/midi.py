@@ -6,14 +6,13 @@ symusic reads; pretty_midi, 400 times slower, is the oracle of the tests.
 import os
 import pathlib
 import stat
-import tempfile
 from typing import NamedTuple
 
 import numpy as np
 import symusic
 from jaxtyping import Integer
 
-from musae_jax import smf
+from musae_jax import files, smf
 from musae_jax.errors import UserError
 from musae_jax.pianoroll import (
   STEPS_PER_BAR,
@@ -159,20 +158,15 @@ def write(path, song: Song) -> None:
   Whole bars long. Tracks that were read from a file and not changed since keep
   their timing and velocities.
   """
+  files.write(path, to_bytes(song))
+
+
+def to_bytes(song: Song) -> bytes:
+  """What `write` writes."""
   ticks = smf.TICKS_PER_QUARTER // STEPS_PER_QUARTER
   length = song.num_bars * STEPS_PER_BAR * ticks
   parts = [smf.apart(_part(track, ticks, length)) for track in song.tracks]
-  data = smf.encode(parts, song.tempo, song.time_signatures, length)
-  directory = os.path.dirname(os.path.abspath(path))
-  with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
-    try:
-      file.write(data)
-      file.close()
-      os.chmod(file.name, 0o644)
-      os.replace(file.name, path)
-    except BaseException:
-      os.unlink(file.name)
-      raise
+  return smf.encode(parts, song.tempo, song.time_signatures, length)
 
 
 def _part(track: Track, ticks_per_step: int, length: int) -> smf.Part:
