@@ -77,12 +77,14 @@ def plain(song: midi.Song) -> Float[np.ndarray, 't']:
   import pretty_midi
 
   played = pretty_midi.PrettyMIDI(io.BytesIO(midi.to_bytes(song)))
-  tones = played.synthesize(_PLAIN_RATE)
-  length = round(song.num_bars * 4 * 60 / song.tempo * _PLAIN_RATE)
-  samples = np.zeros(max(length, len(tones)) + _PLAIN_RATE)
-  samples[: len(tones)] = tones / 2
+  seconds = song.num_bars * 4 * 60 / song.tempo + 1  # one to fade
+  samples = np.zeros(round(seconds * _PLAIN_RATE))
   for instrument in played.instruments:
-    for note in instrument.notes if instrument.is_drum else ():
+    if not instrument.is_drum:
+      tones = instrument.synthesize(_PLAIN_RATE)[: len(samples)]
+      samples[: len(tones)] += tones / 127
+      continue
+    for note in instrument.notes:
       hit = _hit(note.pitch) * note.velocity / 127
       at = int(note.start * _PLAIN_RATE)
       samples[at : at + len(hit)] += hit[: len(samples) - at]

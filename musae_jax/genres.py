@@ -37,7 +37,7 @@ def petal(genre: str, genres: Sequence[str]) -> int:
     return known.index(wanted)
   if not known:
     raise UserError(f'genre {genre!r}: the model knows no genres')
-  close = difflib.get_close_matches(wanted, known, 1)
+  close = difflib.get_close_matches(wanted, known, 1, cutoff=0.5)
   meant = f'did you mean {genres[known.index(close[0])]!r}? ' if close else ''
   raise UserError(
     f'genre {genre!r} is unknown; {meant}known are {", ".join(genres)}'

@@ -2,10 +2,10 @@
 
   musae neighbours song.mid --bar 9 --among my/songs -k 5 --model runs/flower16
 
-Like is what a trained model thinks alike: at a distance of 0 two phrases are the
-same to it, at about 1 they have nothing in common. The song's own phrases are
-left out. Into OUT.mid the phrases found are written one after another, after the
-one that they are like.
+Like is what a trained model thinks alike: at a distance of 0 two phrases are
+the same to it, at about 1 they have nothing in common. The song's own phrases
+are left out. Into OUT.mid the phrase and those found are written one after
+another.
 """
 
 import argparse
