@@ -1,5 +1,6 @@
 """Every subcommand: what it writes, what it says, and of what it complains."""
 
+import functools
 import json
 import pathlib
 import shutil
@@ -12,6 +13,7 @@ import pytest
 from test_editing import CONFIG, compose, save, workdir  # noqa: F401
 
 from musae_jax import cli, midi, phrases
+from musae_jax.commands import shared
 
 ROOT = pathlib.Path(__file__).parents[1]
 HOSTILE = ROOT.parent / 'shared/midi/hostile'
@@ -19,8 +21,13 @@ OF_SONGS = sorted(cli.COMMANDS.keys() - {'sample'})
 MAKING = ['interpolate', 'reconstruct', 'transfer']
 
 
+LOADED = functools.cache(shared.load)
+
+
 @pytest.fixture
-def model(workdir):  # noqa: F811
+def model(workdir, monkeypatch):  # noqa: F811
+  """An untrained one, which is loaded and compiled but once."""
+  monkeypatch.setattr(shared, 'load', LOADED)
   return workdir
 
 
