@@ -209,16 +209,16 @@ class MusAE(Coder):
   def neighbours(
     self,
     music: Music,
+    k: int,
     among: Tokens | Codes,
-    k: int = 1,
     fill: bool = False,
   ) -> neighbours.Neighbours:
     """The k nearest of some phrases to each, by their codes.
 
     Args:
       music: a song, or phrases.
-      among: phrases; or their codes, not to encode them again.
       k: how many.
+      among: phrases; or their codes, not to encode them again.
       fill: as in `cut`.
     """
     others = among if among.ndim == 2 else self.encode(among)

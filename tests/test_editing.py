@@ -310,11 +310,11 @@ def test_samples_are_of_their_petal(told):
 
 
 def test_neighbours_by_code(told, tokens):
-  near = told.neighbours(tokens[[3]], tokens, k=2)
+  near = told.neighbours(tokens[[3]], 2, tokens)
   assert near.row[0, 0] == 3 and near.distance[0, 0] == pytest.approx(
     0, abs=1e-4
   )
-  by_code = told.neighbours(tokens[[3]], told.encode(tokens), k=9)
+  by_code = told.neighbours(tokens[[3]], 9, told.encode(tokens))
   assert by_code.row.shape == (1, 5)
   np.testing.assert_array_equal(by_code.row[:, :2], near.row)
 

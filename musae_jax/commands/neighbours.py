@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> shared.Said:
     part = songs.excerpt(song, args.bar - 1, last)
     phrase = songs.windows(part, instrument.num_steps, fill=True).tokens[:1]
   where, tokens = _gathered(args, instrument.num_steps)
-  near = instrument.neighbours(phrase, tokens, args.k)
+  near = instrument.neighbours(phrase, args.k, tokens)
   rows = [
     {
       'distance': float(distance),

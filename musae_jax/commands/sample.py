@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> shared.Said:
   found = [songs.of_phrases(row[None], tempo=args.tempo) for row in tokens]
   genre = args.genre or 'any genre'
   paths = output.write_all(
-    args, genre.replace(' ', '-'), found, instrument.num_bars
+    args, shared.name_of(genre), found, instrument.num_bars
   )
   where = paths[0] if len(paths) == 1 else f'{args.out}: {len(paths)} files'
   phrases = 'phrase' if args.n == 1 else 'phrases'

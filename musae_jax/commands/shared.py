@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import math
 import os
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -123,6 +124,11 @@ def about(path: str) -> Iterator[None]:
 def stem(path: str) -> str:
   """A file's name without folder and ending."""
   return os.path.splitext(os.path.basename(path))[0]
+
+
+def name_of(text: str) -> str:
+  """A genre's name as part of a file's."""
+  return re.sub(r'\W+', '-', text).strip('-')
 
 
 def finite(value: float) -> float | None:

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> shared.Said:
     for track, share in zip(TRACKS, (reference == changed).mean(0))
     if track not in keep
   }
-  name = f'{shared.stem(args.song)}-{args.genre.replace(" ", "-")}'
+  name = f'{shared.stem(args.song)}-{shared.name_of(args.genre)}'
   (path,) = output.write(args, name, moved)
   shares = ', '.join(f'{share:.1%} in {t}' for t, share in same.items())
   lines = [
