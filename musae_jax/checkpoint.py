@@ -22,12 +22,12 @@ import orbax.checkpoint as ocp
 from absl import logging
 
 from musae_jax import parallel
-from musae_jax.errors import first_line
+from musae_jax.errors import UserError, first_line
 
 FOLDER = 'checkpoints'
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
   """A checkpoint is missing, unreadable or of another kind of run."""
 
 

@@ -1,111 +1,282 @@
-"""A trained model as an instrument: songs in, songs out.
+"""A trained model as an instrument: music in, music out.
 
-Reconstruction, for now.
+Music is a song of any length, or phrases of the model's. What makes music of
+music gives back what it was given, a song for a song.
 """
 
-import dataclasses
-import functools
 import os
+from collections.abc import Callable, Collection
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
-from musae_jax import assembly, batches, checkpoint, phrases
+from musae_jax import (
+  genres,
+  metrics,
+  midi,
+  neighbours,
+  paths,
+  phrases,
+  songs,
+)
+from musae_jax.coding import Coder, Codes, Tokens
+from musae_jax.errors import UserError
 from musae_jax.midi import Song
-from musae_jax.models import Autoencoder
-from musae_jax.pianoroll import STEPS_PER_BAR, TRACKS, canonical
+from musae_jax.models import Posterior
+from musae_jax.pianoroll import TRACKS
+from musae_jax.priors import Flower
 
-_BATCH = 64  # one shape, so one compilation
+Music = Song | Tokens
 
 
-@dataclasses.dataclass(frozen=True)
-class MusAE:
-  """A model, its parameters and the length of its phrases in timesteps."""
+class MusAE(Coder):
+  """A model that makes music of music."""
 
-  model: Autoencoder
-  params: dict
-  num_steps: int
-  genres: tuple[str, ...] = ()
+  def cut(self, music: Music, fill: bool = False) -> Tokens:
+    """The phrases that a song consists of; phrases as they are.
 
-  @classmethod
-  def of(cls, loaded: checkpoint.Loaded) -> 'MusAE':
-    """The instrument of a checkpoint."""
-    return cls(
-      assembly.build_model(loaded.config),
-      loaded.params,
-      loaded.dataset['timesteps'],
-      tuple(loaded.dataset['genres']),
-    )
+    Args:
+      music: a song, or phrases.
+      fill: takes silence for drums, bass or guitar where a song has none.
 
-  @property
-  def num_bars(self) -> int:
-    """Bars of a phrase."""
-    return self.num_steps // STEPS_PER_BAR
+    Raises:
+      SongError: not 4/4 throughout, a role missing, no notes.
+      UserError: phrases of another length.
+    """
+    if isinstance(music, Song):
+      return songs.windows(music, self.num_steps, fill).tokens
+    tokens, expected = np.asarray(music), (self.num_steps, len(TRACKS))
+    if tokens.dtype != np.uint8 or tokens.shape[1:] != expected:
+      raise UserError(
+        f'phrases are {tokens.dtype}{list(tokens.shape)}, expected uint8[n, '
+        f'{self.num_steps}, {len(TRACKS)}]'
+      )
+    return tokens
 
   def encode(
-    self, tokens: UInt8[np.ndarray, 'n t 4']
-  ) -> Float[np.ndarray, 'n d']:
-    """The code of each phrase: its posterior's mean, in the prior's axes."""
-    return self.posterior(tokens)[0]
+    self, music: Music, seed: int | None = None, fill: bool = False
+  ) -> Codes:
+    """The code of each phrase, in the prior's axes.
 
-  def posterior(
-    self, tokens: UInt8[np.ndarray, 'n t 4']
-  ) -> tuple[Float[np.ndarray, 'n d'], Float[np.ndarray, 'n d']]:
-    """Mean and scale of each phrase's posterior, in the prior's axes."""
-    return _in_batches(self._encode, tokens)
+    Args:
+      music: a song, or phrases.
+      seed: None: the posterior's mean; else a draw from it.
+      fill: as in `cut`.
+    """
+    mean, scale = self.posterior(self.cut(music, fill))
+    if seed is None:
+      return mean
+    key = jax.random.key(seed)
+    return np.asarray(Posterior(mean, scale).sample(key))
 
-  def decode(self, z: Float[np.ndarray, 'n d']) -> UInt8[np.ndarray, 'n t 4']:
-    """The most likely phrase of each code, without holds of nothing."""
-    tokens = _in_batches(self._decode, z)
-    return canonical(tokens.swapaxes(0, 1)).swapaxes(0, 1)
-
-  def reconstruct(self, song: Song) -> Song:
-    """The song through the model, phrase by phrase.
+  def reconstruct(
+    self,
+    music: Music,
+    seed: int | None = None,
+    keep: Collection[str] = (),
+    fill: bool = False,
+  ) -> Music:
+    """The music as the model gives it back, phrase by phrase.
 
     Of each role the track with most notes is taken; names, programs and tempo
     stay.
 
-    Raises:
-      SongError: no drums, bass or guitar, or not 4/4 throughout.
+    Args:
+      music: a song, or phrases.
+      seed: of a variation: a draw from each posterior; None: its mean.
+      keep: tracks that stay note for note, such as 'drums'.
+      fill: as in `cut`.
     """
-    phrases.check(song)
-    pieces = phrases.cut(phrases.to_tokens(song), self.num_steps)
-    decoded = self.decode(self.encode(pieces.tokens))
-    tracks = phrases.fullest(song)
-    joined = phrases.join(pieces._replace(tokens=decoded))
-    return phrases.to_song(
-      joined[: song.num_bars * STEPS_PER_BAR],  # the last piece is filled up
-      [track.program for track in tracks],
-      song.tempo,
-      [track.name or role for track, role in zip(tracks, TRACKS)],
+    change = lambda tokens: self.decode(self.encode(tokens, seed))  # noqa: E731
+    return self._changed(music, change, keep, fill)
+
+  def interpolate(
+    self,
+    a: Music,
+    b: Music,
+    steps: int = 5,
+    path: str = 'line',
+    keep: Collection[str] = (),
+    fill: bool = False,
+  ) -> list[Music]:
+    """The way from one piece of music to another, both ends included.
+
+    Phrase goes to phrase. Of two songs as many bars as the shorter one has;
+    tempo, names and programs are the first one's.
+
+    Args:
+      a: a song, or phrases.
+      b: a song, or as many phrases.
+      steps: how many pieces of music, at least 2.
+      path: a key of `paths.PATHS`; 'arc' wants a flower.
+      keep: tracks that stay the first one's throughout.
+      fill: as in `cut`.
+    """
+    if path not in paths.PATHS:
+      raise UserError(
+        f'path {path!r}, expected one of {", ".join(paths.PATHS)}'
+      )
+    if path == 'arc':
+      self._flower('the path arc')
+    if steps < 2:
+      raise UserError(f'{steps} steps, expected at least 2')
+    if isinstance(a, Song) != isinstance(b, Song):
+      raise UserError('a song and phrases, expected two of one kind')
+    keep = songs.checked(keep)
+    ends = [self.cut(music, fill) for music in (a, b)]
+    if isinstance(a, Song):
+      shorter = min(map(len, ends))
+      ends = [tokens[:shorter] for tokens in ends]
+    elif len(ends[0]) != len(ends[1]):
+      found = ' and '.join(str(len(tokens)) for tokens in ends)
+      raise UserError(f'{found} phrases, expected as many of each')
+    way = paths.between(
+      path,
+      *map(self.encode, ends),
+      np.linspace(0, 1, steps),
+      self.model.prior.std,
     )
+    decoded = self.decode(way.reshape(-1, way.shape[-1]))
+    decoded = decoded.reshape(steps, -1, *decoded.shape[1:])
+    if not isinstance(a, Song):
+      return [songs.with_kept(tokens, ends[0], keep) for tokens in decoded]
+    tied = songs.windows(a, self.num_steps, fill=True).tied[:shorter]
+    num_bars = min(a.num_bars, b.num_bars)
+    return [
+      songs.rebuilt(a, phrases.Pieces(tokens, tied), keep, num_bars)
+      for tokens in decoded
+    ]
 
-  @functools.cached_property
-  def _encode(self):
-    return jax.jit(lambda x: tuple(self.model.encode(self.params, x)))
+  def sample(
+    self,
+    genre: str | None = None,
+    n: int = 1,
+    seed: int = 0,
+    temperature: float = 1.0,
+  ) -> Tokens:
+    """New phrases, of codes drawn from the prior.
 
-  @functools.cached_property
-  def _decode(self):
-    def most_likely(z):
-      logits = self.model.decode(self.params, z, self.num_steps)
-      return logits.argmax(-1).astype(np.uint8)
+    Args:
+      genre: whose petal they are drawn from; None: each from any.
+      n: how many.
+      seed: of the draws; the same for the same phrases.
+      temperature: 1 draws as the prior has it, 0 takes each petal's mean, more
+        than 1 strays further.
+    """
+    prior = self.model.prior
+    key, petal_key = jax.random.split(jax.random.key(seed))
+    if genre is None:
+      petals = jax.random.randint(petal_key, (n,), 0, prior.num_components)
+    else:
+      petals = jnp.full(n, self._petal(genre))
+    mean = prior.means[np.asarray(petals)]
+    drawn = np.asarray(prior.sample(key, petals))
+    return self.decode(mean + temperature * (drawn - mean))
 
-    return jax.jit(most_likely)
+  def transfer(
+    self,
+    music: Music,
+    genre: str,
+    amount: float = 1.0,
+    keep: Collection[str] = (),
+    fill: bool = False,
+  ) -> Music:
+    """The music, turned on the ring towards a genre's petal.
 
+    Each code turns about the flower's centre, the shorter way; its distance
+    from there and all other axes, which say the rest, stay.
 
-def _in_batches(function, rows):
-  parts = [
-    jax.tree.map(lambda x: np.asarray(x)[mask], function(batch))  # noqa: B023
-    for batch, mask in batches.padded_batches(rows, _BATCH)
-  ]
-  return jax.tree.map(lambda *x: np.concatenate(x), *parts)
+    Args:
+      music: a song, or phrases.
+      genre: where to.
+      amount: from 0, which only reconstructs, to 1, which turns all the way.
+      keep: as in `reconstruct`.
+      fill: as in `cut`.
+    """
+    if not 0 <= amount <= 1:
+      raise UserError(f'amount {amount}, expected 0 to 1')
+    self._flower('transfer')
+    x, y = self.model.prior.means[self._petal(genre), :2]
 
+    def change(tokens):
+      z = paths.turned(self.encode(tokens), np.arctan2(y, x), amount)
+      return self.decode(z)
 
-def load(workdir: str | os.PathLike) -> MusAE:
-  """The newest model of a training run.
+    return self._changed(music, change, keep, fill)
 
-  Raises:
-    CheckpointError: the folder holds none that can be read.
-  """
-  return MusAE.of(checkpoint.load(workdir))
+  def neighbours(
+    self,
+    music: Music,
+    k: int,
+    among: Tokens | Codes,
+    fill: bool = False,
+  ) -> neighbours.Neighbours:
+    """The k nearest of some phrases to each, by their codes.
+
+    Args:
+      music: a song, or phrases.
+      k: how many.
+      among: phrases; or their codes, not to encode them again.
+      fill: as in `cut`.
+    """
+    others = among if among.ndim == 2 else self.encode(among)
+    codes, std = self.encode(music, fill=fill), self.model.prior.std
+    return neighbours.by_code(codes, others, std, k)
+
+  def attributes(
+    self, music: Music, fill: bool = False
+  ) -> dict[str, Float[np.ndarray, 'n']]:
+    """What each phrase is like: `metrics.columns`, such as 'note_count/bass'.
+
+    NaN where it is undefined, as the mean pitch of a track without notes.
+    """
+    return metrics.columns(metrics.measure(self.cut(music, fill)))
+
+  def save_midi(
+    self,
+    music: Music,
+    path: str | os.PathLike,
+    programs=phrases.DEFAULT_PROGRAMS,
+    tempo: float = 120.0,
+  ) -> None:
+    """Writes a song, or phrases one after another, to a MIDI file.
+
+    Args:
+      music: a song, which has programs and a tempo, or phrases.
+      path: of the file, which is there whole or not at all.
+      programs: General MIDI programs of the phrases' tracks, from 0.
+      tempo: of the phrases, in bpm.
+    """
+    if not isinstance(music, Song):
+      music = songs.of_phrases(self.cut(music), programs, tempo)
+    midi.write(path, music)
+
+  def _changed(
+    self, music: Music, change: Callable, keep: Collection[str], fill: bool
+  ) -> Music:
+    """What becomes of music whose phrases `change` takes."""
+    if not isinstance(music, Song):
+      tokens = self.cut(music)
+      return songs.with_kept(change(tokens), tokens, keep)
+    songs.checked(keep)
+    pieces = songs.windows(music, self.num_steps, fill)
+    changed = pieces._replace(tokens=change(pieces.tokens))
+    return songs.rebuilt(music, changed, keep)
+
+  def _petal(self, genre: str) -> int:
+    if self.model.prior.num_components == 1:
+      raise UserError(
+        f'genre {genre!r}: the prior of this model has no petals; expected a '
+        'model with one for each genre'
+      )
+    return genres.petal(genre, self.genres)
+
+  def _flower(self, what: str) -> None:
+    if not isinstance(self.model.prior, Flower):
+      kind = type(self.model.prior).__name__
+      raise UserError(
+        f'{what} wants a model whose prior is a flower; this one is a {kind}, '
+        'which has no ring of petals'
+      )

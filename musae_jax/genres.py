@@ -1,10 +1,13 @@
 """Genre tags: the vocabulary, multi-hot vectors, the order on the ring."""
 
 import collections
+import difflib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
+
+from musae_jax.errors import UserError
 
 NUM_GENRES = 32
 
@@ -20,6 +23,25 @@ def vocabulary(
   """
   counts = collections.Counter(tag for tags in songs for tag in set(tags))
   return sorted(counts, key=lambda tag: (-counts[tag], tag))[:size]
+
+
+def petal(genre: str, genres: Sequence[str]) -> int:
+  """The place of a genre on the ring, whatever its capitals.
+
+  Raises:
+    UserError: there is none of that name; lists those there are.
+  """
+  known = [name.casefold() for name in genres]
+  wanted = genre.strip().casefold()
+  if wanted in known:
+    return known.index(wanted)
+  if not known:
+    raise UserError(f'genre {genre!r}: the model knows no genres')
+  close = difflib.get_close_matches(wanted, known, 1, cutoff=0.5)
+  meant = f'did you mean {genres[known.index(close[0])]!r}? ' if close else ''
+  raise UserError(
+    f'genre {genre!r} is unknown; {meant}known are {", ".join(genres)}'
+  )
 
 
 def multi_hot(

@@ -1,18 +1,19 @@
 """MIDI file <-> tracks of notes: roles, programs, tempo.
 
-symusic reads (pretty_midi, 400 times slower, is the oracle of the tests);
-pretty_midi writes.
+symusic reads; pretty_midi, 400 times slower, is the oracle of the tests.
 """
 
 import os
 import pathlib
 import stat
-import tempfile
 from typing import NamedTuple
 
 import numpy as np
 import symusic
+from jaxtyping import Integer
 
+from musae_jax import files, smf
+from musae_jax.errors import UserError
 from musae_jax.pianoroll import (
   STEPS_PER_BAR,
   STEPS_PER_QUARTER,
@@ -22,11 +23,10 @@ from musae_jax.pianoroll import (
 
 MAX_BARS = 10_000  # five hours at 120 bpm
 MAX_BYTES = 16 << 20
-_TICKS_PER_QUARTER = 480
 _VELOCITY = 96
 
 
-class MidiError(ValueError):
+class MidiError(UserError):
   """A file that cannot be used: one line with the file and what is wrong.
 
   Attributes:
@@ -42,13 +42,29 @@ class MidiError(ValueError):
     return MidiError, (self.path, self.reason, self.detail)
 
 
+class Played(NamedTuple):
+  """How notes stand in a file, which the grid of timesteps does not say.
+
+  Times in 480ths of a quarter; velocities 1..127.
+  """
+
+  start: Integer[np.ndarray, 'n']
+  end: Integer[np.ndarray, 'n']
+  velocity: Integer[np.ndarray, 'n']
+
+
 class Track(NamedTuple):
-  """One instrument: General MIDI program 0..127, notes in timesteps."""
+  """One instrument: General MIDI program 0..127, notes in timesteps.
+
+  Attributes:
+    played: the same notes as the file had them; None for those made here.
+  """
 
   name: str
   program: int
   is_drum: bool
   notes: Notes
+  played: Played | None = None
 
   @property
   def role(self) -> str:
@@ -114,11 +130,15 @@ def _track(track, ticks_per_quarter: int) -> Track:
   columns = track.notes.numpy()
   start = columns['time'].astype(np.int64)
   end = start + columns['duration']
+  played = Played(
+    *(t * smf.TICKS_PER_QUARTER // ticks_per_quarter for t in (start, end)),
+    columns['velocity'].astype(np.int64),
+  )
   start = quantize(start, ticks_per_quarter)
   end = np.maximum(quantize(end, ticks_per_quarter), start + 1)
   pitch = columns['pitch'].astype(np.int64)
   notes = Notes(pitch, start, end)
-  return Track(track.name, track.program, track.is_drum, notes)
+  return Track(track.name, track.program, track.is_drum, notes, played)
 
 
 def _prevailing_tempo(score, num_bars: int) -> float:
@@ -133,37 +153,29 @@ def _prevailing_tempo(score, num_bars: int) -> float:
 
 
 def write(path, song: Song) -> None:
-  """Writes a type-1 MIDI file; same song, same bytes. Renamed into place."""
-  import pretty_midi  # slow to import, and the readers never need it
+  """Writes a type-1 MIDI file; same song, same bytes. Renamed into place.
 
-  # pretty_midi truncates to whole microseconds: a quarter of one keeps them.
-  microseconds = round(60e6 / song.tempo) + 0.25
-  midi = pretty_midi.PrettyMIDI(
-    resolution=_TICKS_PER_QUARTER,
-    initial_tempo=60e6 / microseconds,
-    charset='utf-8',
-  )
-  midi.time_signature_changes = [
-    pretty_midi.TimeSignature(*signature, 0)
-    for signature in song.time_signatures
-  ]
-  seconds = microseconds / 1e6 / STEPS_PER_QUARTER
-  for track in song.tracks:
-    instrument = pretty_midi.Instrument(
-      track.program, track.is_drum, track.name
-    )
-    instrument.notes = [
-      pretty_midi.Note(_VELOCITY, int(pitch), start * seconds, end * seconds)
-      for pitch, start, end in zip(*track.notes, strict=True)
-    ]
-    midi.instruments.append(instrument)
-  directory = os.path.dirname(os.path.abspath(path))
-  with tempfile.NamedTemporaryFile(dir=directory, delete=False) as file:
-    try:
-      midi.write(file)
-      file.close()
-      os.chmod(file.name, 0o644)
-      os.replace(file.name, path)
-    except BaseException:
-      os.unlink(file.name)
-      raise
+  Whole bars long. Tracks that were read from a file and not changed since keep
+  their timing and velocities.
+  """
+  files.write(path, to_bytes(song))
+
+
+def to_bytes(song: Song) -> bytes:
+  """What `write` writes."""
+  ticks = smf.TICKS_PER_QUARTER // STEPS_PER_QUARTER
+  length = song.num_bars * STEPS_PER_BAR * ticks
+  parts = [smf.apart(_part(track, ticks, length)) for track in song.tracks]
+  return smf.encode(parts, song.tempo, song.time_signatures, length)
+
+
+def _part(track: Track, ticks_per_step: int, length: int) -> smf.Part:
+  pitch, start, end = track.notes
+  velocity = np.full(len(pitch), _VELOCITY)
+  if track.played:
+    start, end, velocity = track.played
+    end = np.minimum(end, length)  # a late release would begin another bar
+  else:
+    start, end = start * ticks_per_step, end * ticks_per_step
+  about = track.name, track.program, track.is_drum
+  return smf.Part(*about, pitch, start, end, velocity)

@@ -1,10 +1,49 @@
 """The phrases of a corpus that are most like others."""
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 # Phrases of the corpus at once: as many as stay in a cache.
 _BLOCK = 8192
+
+
+class Neighbours(NamedTuple):
+  """What is most like some phrases, the nearest first.
+
+  Attributes:
+    distance: 0 of the same code, 1 of two draws of the prior, in the mean.
+    row: which of the others; of several as near, those that come first.
+  """
+
+  distance: Float[np.ndarray, 'n k']
+  row: Int[np.ndarray, 'n k']
+
+
+def by_code(
+  codes: Float[np.ndarray, 'n d'],
+  others: Float[np.ndarray, 'm d'],
+  std: Float[np.ndarray, 'd'],
+  k: int = 1,
+) -> Neighbours:
+  """Returns the k nearest of other codes to each, or all if they are fewer.
+
+  Args:
+    codes: in the prior's axes.
+    others: in the same.
+    std: the prior's, along each axis; distances are in these.
+    k: how many.
+  """
+  others = others / std
+  k = min(k, len(others))
+  squares = (others**2).sum(-1)
+  found = np.empty((len(codes), k), np.float32), np.empty((len(codes), k), int)
+  for i, z in enumerate(codes / std):
+    far = np.maximum(squares - 2 * others @ z + z @ z, 0) / (2 * len(z))
+    found[1][i] = np.argsort(far, kind='stable')[:k]
+    found[0][i] = far[found[1][i]]
+  return Neighbours(*found)
 
 
 def nearest(

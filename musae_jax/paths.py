@@ -58,6 +58,24 @@ def arc(
   return path
 
 
+def turned(z: Codes, angle: float, amount: float) -> Codes:
+  """Codes turned about the ring's centre towards an angle, the shorter way.
+
+  The plane is that of the first two axes; all other axes, and the distance from
+  the centre, stay.
+
+  Args:
+    z: codes.
+    angle: in radians.
+    amount: 0 leaves them where they are, 1 turns them all the way.
+  """
+  turn = angle - np.arctan2(z[:, 1], z[:, 0])
+  turn = amount * ((turn + np.pi) % (2 * np.pi) - np.pi)
+  cos, sin = np.cos(turn), np.sin(turn)
+  plane = [z[:, 0] * cos - z[:, 1] * sin, z[:, 0] * sin + z[:, 1] * cos]
+  return np.concatenate([np.stack(plane, -1), z[:, 2:]], -1).astype(z.dtype)
+
+
 def between(
   name: str,
   a: Codes,

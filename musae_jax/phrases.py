@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt8
 from numpy.lib.stride_tricks import sliding_window_view
 
+from musae_jax.errors import UserError
 from musae_jax.midi import Song, Track
 from musae_jax.pianoroll import (
   HOLD,
@@ -24,7 +25,7 @@ MAX_SILENCE = 16  # timesteps: "at most 1 bar of consecutive silence"
 DEFAULT_PROGRAMS = (0, 33, 0, 48)
 
 
-class SongError(ValueError):
+class SongError(UserError):
   """A song that the model cannot take; the message is the kind of reason."""
 
 
@@ -56,7 +57,8 @@ def _merge(tracks: list[Track]) -> Track:
   """One track of all notes; named after the one that has most of them."""
   busiest = max(tracks, key=lambda track: len(track.notes.pitch))
   notes = [track.notes for track in tracks]
-  return busiest._replace(notes=Notes(*map(np.concatenate, zip(*notes))))
+  notes = Notes(*map(np.concatenate, zip(*notes)))
+  return busiest._replace(notes=notes, played=None)
 
 
 def check(song: Song) -> None:
@@ -65,10 +67,28 @@ def check(song: Song) -> None:
   Raises:
     SongError: more than one time signature, another than 4/4, a role missing.
   """
+  check_metre(song)
+  check_roles(song)
+
+
+def check_metre(song: Song) -> None:
+  """Passes songs in 4/4.
+
+  Raises:
+    SongError: more than one time signature, or another.
+  """
   if len(song.time_signatures) > 1:
     raise SongError('more than one time signature')
   if any(signature != (4, 4) for signature in song.time_signatures):
     raise SongError('time signature other than 4/4')
+
+
+def check_roles(song: Song) -> None:
+  """Passes songs of drums, bass and guitar; there may be no strings.
+
+  Raises:
+    SongError: one of them is missing.
+  """
   roles = by_role(song)
   missing = [role for role in TRACKS[:3] if not roles[role]]
   if missing:

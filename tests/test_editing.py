@@ -2,8 +2,18 @@ import jax
 import numpy as np
 import pytest
 
-from musae_jax import assembly, checkpoint, editing, midi, phrases
-from musae_jax.pianoroll import Notes
+from musae_jax import (
+  assembly,
+  checkpoint,
+  coding,
+  editing,
+  metrics,
+  midi,
+  phrases,
+  priors,
+)
+from musae_jax.errors import UserError
+from musae_jax.pianoroll import SILENCE, Notes
 
 CONFIG = {
   'model': {'latent_dim': 6, 'width': 8, 'depth': 1, 'whitened': True},
@@ -35,29 +45,33 @@ def compose(bars=5):
 class Echo(editing.MusAE):
   """Its codes are the phrases."""
 
-  def encode(self, tokens):
+  def encode(self, tokens, seed=None):
     return tokens
 
   def decode(self, z):
     return z
 
 
+def save(folder, config=CONFIG, genres=('a', 'b')):
+  """A checkpoint of an untrained model of two-bar phrases."""
+  model = assembly.build_model(config)
+  params = model.init(jax.random.key(0), 32)
+  dataset = {'name': 'some/2bar', 'timesteps': 32, 'genres': list(genres)}
+  with checkpoint.Checkpoints(folder, keep=checkpoint.Keep(1)) as checkpoints:
+    about = {'config': config, 'dataset': dataset}
+    checkpoints.save(3, {'params': params}, {}, about)
+
+
 @pytest.fixture(scope='session')
 def workdir(tmp_path_factory):
-  """A checkpoint of an untrained model of two-bar phrases."""
   folder = tmp_path_factory.mktemp('run')
-  model = assembly.build_model(CONFIG)
-  params = model.init(jax.random.key(0), 32)
-  dataset = {'name': 'some/2bar', 'timesteps': 32, 'genres': ['a', 'b']}
-  with checkpoint.Checkpoints(folder, keep=checkpoint.Keep(1)) as checkpoints:
-    about = {'config': CONFIG, 'dataset': dataset}
-    checkpoints.save(3, {'params': params}, {}, about)
+  save(folder)
   return folder
 
 
 @pytest.fixture(scope='session')
 def instrument(workdir):
-  return editing.load(workdir)
+  return editing.MusAE.load(workdir)
 
 
 def test_load(instrument):
@@ -102,3 +116,225 @@ def test_reconstruction_is_a_song_of_the_same_length(instrument):
 def test_a_song_that_the_model_cannot_take(instrument):
   with pytest.raises(phrases.SongError, match='4/4'):
     instrument.reconstruct(compose()._replace(time_signatures=((3, 4),)))
+
+
+class Codes(editing.MusAE):
+  """Its phrases are their codes; what it decodes says of which it was."""
+
+  def decode(self, z):
+    self.decoded.append(np.array(z))
+    return np.full((len(z), 32, 4), SILENCE, np.uint8)
+
+  def posterior(self, tokens):
+    z = tokens[:, :6, 1].astype(np.float32) / 64 - 1
+    return z, np.full_like(z, 0.5)
+
+
+@pytest.fixture
+def told():
+  model = assembly.build_model(CONFIG)
+  instrument = Codes(model, None, 32, ('rock', 'jazz', 'soul', 'funk'))
+  object.__setattr__(instrument, 'decoded', [])
+  return instrument
+
+
+@pytest.fixture
+def tokens():
+  return np.random.default_rng(0).integers(0, 128, (5, 32, 4), np.uint8)
+
+
+def test_the_instrument_is_the_package_s():
+  import musae_jax
+
+  assert musae_jax.MusAE is editing.MusAE
+  with pytest.raises(AttributeError, match='no attribute'):
+    musae_jax.MusAX  # noqa: B018
+
+
+def test_a_file_is_loaded_as_an_export(tmp_path, workdir, monkeypatch):
+  import sys
+  import types
+
+  asked = []
+
+  def load(path):
+    asked.append(path)
+    return checkpoint.load(workdir)
+
+  stub = types.SimpleNamespace(load=load)
+  monkeypatch.setitem(sys.modules, 'musae_jax.exported', stub)
+  monkeypatch.setattr('musae_jax.exported', stub, raising=False)
+  (tmp_path / 'a.musae').write_bytes(b'')
+  assert editing.MusAE.load(tmp_path / 'a.musae').num_bars == 2
+  assert asked == [tmp_path / 'a.musae']
+
+
+def test_a_shape_is_compiled_once(instrument, tokens):
+  """Whatever the number of phrases, and none are none."""
+  instrument.encode(tokens[:1])
+  compiled = instrument._encode.func._cache_size()
+  for n in (0, 2, 5):
+    assert instrument.encode(tokens[:n]).shape == (n, 6)
+  assert instrument._encode.func._cache_size() == compiled == 1
+
+
+def test_long_music_is_worked_on_in_batches(instrument, tokens, monkeypatch):
+  whole = instrument.encode(tokens)
+  monkeypatch.setattr(coding, '_BATCH', 2)
+  np.testing.assert_allclose(instrument.encode(tokens), whole, atol=1e-6)
+
+
+def test_a_seed_draws_from_the_posterior(told, tokens):
+  mean, scale = told.posterior(tokens)
+  drawn = told.encode(tokens, seed=1)
+  np.testing.assert_array_equal(drawn, told.encode(tokens, seed=1))
+  assert (drawn != told.encode(tokens, seed=2)).all()
+  assert np.abs((drawn - mean) / scale).max() < 5
+  np.testing.assert_array_equal(told.encode(tokens), mean)
+
+
+def test_phrases_of_another_length(told, tokens):
+  with pytest.raises(
+    UserError, match=r'uint8\[5, 31, 4\], expected uint8\[n, 32'
+  ):
+    told.encode(tokens[:, 1:])
+
+
+def test_transfer_turns_on_the_ring_and_keeps_the_rest(told, tokens):
+  """To the second of four petals, which is straight up."""
+  for amount in (0, 0.5, 1):
+    told.transfer(tokens, 'Jazz', amount)
+  z = told.posterior(tokens)[0]
+  still, half, whole = told.decoded
+  np.testing.assert_array_equal(still, z)
+  radius = np.hypot(*z[:, :2].T)
+  np.testing.assert_allclose(whole[:, 0], 0, atol=1e-6)
+  np.testing.assert_allclose(whole[:, 1], radius, rtol=1e-5)
+  np.testing.assert_allclose(np.hypot(*half[:, :2].T), radius, rtol=1e-5)
+
+  def left(z):  # of the turn, in radians
+    angle = np.pi / 2 - np.arctan2(z[:, 1], z[:, 0])
+    return np.abs((angle + np.pi) % (2 * np.pi) - np.pi)
+
+  np.testing.assert_allclose(left(half), left(z) / 2, rtol=1e-4)
+  for moved in (half, whole):
+    np.testing.assert_array_equal(moved[:, 2:], z[:, 2:])
+
+
+def test_tracks_that_are_kept(instrument):
+  song = compose()
+  found = instrument.transfer(song, 'b', keep=['drums', 'guitar'])
+  names = [track.name for track in found.tracks]
+  assert names == ['Kit', 'bass', 'Keys', 'Few keys', 'Horns']
+  for before, after in ((0, 0), (2, 2), (3, 3)):
+    for a, b in zip(song.tracks[before].notes, found.tracks[after].notes):
+      np.testing.assert_array_equal(a, b)
+  tokens = instrument.cut(song)
+  found = instrument.reconstruct(tokens, keep='bass')
+  np.testing.assert_array_equal(found[..., 1], tokens[..., 1])
+  again = instrument.reconstruct(tokens)
+  np.testing.assert_array_equal(found[..., 2], again[..., 2])
+
+
+def test_a_genre_that_there_is_not(told, tokens):
+  with pytest.raises(UserError, match="mean 'jazz'.*rock, jazz, soul, funk"):
+    told.transfer(tokens, 'jaz')
+  with pytest.raises(UserError, match="'polka' is unknown; known are rock"):
+    told.sample('polka')
+  with pytest.raises(UserError, match='amount 2, expected 0 to 1'):
+    told.transfer(tokens, 'jazz', 2)
+
+
+def test_a_prior_without_petals(tokens):
+  config = CONFIG | {'prior': {'kind': 'gaussian'}}
+  plain = editing.MusAE(assembly.build_model(config), None, 32, ('rock',))
+  with pytest.raises(UserError, match='transfer wants.*flower.*a Gaussian'):
+    plain.transfer(tokens, 'rock')
+  with pytest.raises(UserError, match='arc wants'):
+    plain.interpolate(tokens, tokens, path='arc')
+  with pytest.raises(UserError, match="'rock': the prior.*no petals"):
+    plain.sample('rock')
+
+
+@pytest.mark.parametrize('path', ['line', 'sphere', 'arc'])
+def test_interpolation_goes_from_one_to_the_other(told, tokens, path):
+  found = told.interpolate(tokens[:2], tokens[2:4], steps=3, path=path)
+  assert len(found) == 3
+  way = told.decoded[0].reshape(3, 2, 6)
+  z = told.posterior(tokens)[0]
+  np.testing.assert_allclose(way[0], z[:2], atol=1e-6)
+  np.testing.assert_allclose(way[2], z[2:4], atol=1e-6)
+  if path == 'line':
+    np.testing.assert_allclose(way[1], (z[:2] + z[2:4]) / 2, atol=1e-6)
+
+
+def test_interpolation_of_songs_has_the_shorter_one_s_bars(instrument):
+  long, short = compose(bars=7), compose(bars=3)
+  first, *_, last = instrument.interpolate(long, short, steps=3)
+  tokens = phrases.to_tokens(instrument.reconstruct(short), 64)
+  np.testing.assert_array_equal(phrases.to_tokens(last, 64), tokens)
+  assert first.num_bars <= 4
+  kept = instrument.interpolate(long, short, steps=2, keep=['guitar'])
+  for song in kept:
+    notes = song.tracks[2].notes
+    assert notes.start.tolist() == list(range(0, 48, 4))
+
+
+def test_interpolation_that_cannot_be(told, tokens):
+  for arguments, said in (
+    ((tokens, tokens[:2]), '5 and 2 phrases'),
+    ((tokens, compose()), 'two of one kind'),
+    ((tokens, tokens, 1), '1 steps'),
+    ((tokens, tokens, 3, 'bow'), "path 'bow', expected one of line"),
+  ):
+    with pytest.raises(UserError, match=said):
+      told.interpolate(*arguments)
+
+
+def test_samples_are_of_their_petal(told):
+  told.sample('jazz', n=200, seed=3)
+  told.sample('jazz', n=200, seed=3, temperature=0)
+  told.sample('jazz', n=200, seed=4)
+  warm, cold, other = told.decoded
+  jazz = told.model.prior.means[1]
+  np.testing.assert_allclose(cold, np.tile(jazz, (200, 1)), atol=1e-7)
+  np.testing.assert_allclose(warm.mean(0), jazz, atol=0.1)
+  assert warm[:, 1].std() == pytest.approx(
+    priors.Flower(6).radial_variance ** 0.5, rel=0.2
+  )
+  assert (warm != other).any(1).all()
+  told.sample(n=200)
+  z = told.decoded[-1]
+  petal = np.round(np.arctan2(z[:, 1], z[:, 0]) / (np.pi / 2)) % 4
+  assert set(petal) == {0, 1, 2, 3}
+
+
+def test_neighbours_by_code(told, tokens):
+  near = told.neighbours(tokens[[3]], 2, tokens)
+  assert near.row[0, 0] == 3 and near.distance[0, 0] == pytest.approx(
+    0, abs=1e-4
+  )
+  by_code = told.neighbours(tokens[[3]], 9, told.encode(tokens))
+  assert by_code.row.shape == (1, 5)
+  np.testing.assert_array_equal(by_code.row[:, :2], near.row)
+
+
+def test_attributes_of_a_song(told):
+  song = compose()
+  found = told.attributes(song)
+  tokens = told.cut(song)
+  assert found.keys() == metrics.columns(metrics.measure(tokens)).keys()
+  assert found['note_count/drums'].sum() == len(song.tracks[0].notes.pitch)
+
+
+def test_midi_files_of_phrases_and_songs(told, tmp_path):
+  tokens = np.full((2, 32, 4), 128, np.uint8)
+  tokens[:, 0, 1] = 40
+  told.save_midi(tokens, tmp_path / 'a.mid', tempo=90)
+  song = midi.read(tmp_path / 'a.mid')
+  (bass,) = song.tracks
+  assert (bass.program, song.tempo) == (33, pytest.approx(90, rel=1e-5))
+  assert bass.notes.start.tolist() == [0, 32]
+  assert bass.notes.end.tolist() == [32, 64]
+  told.save_midi(song, tmp_path / 'b.mid')
+  assert midi.read(tmp_path / 'b.mid').tracks[0].notes.end.tolist() == [32, 64]

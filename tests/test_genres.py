@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from musae_jax import genres
+from musae_jax.errors import UserError
 
 
 def test_vocabulary_counts_songs_and_breaks_ties_by_name():
@@ -52,3 +53,15 @@ def test_a_hand_made_order():
     genres.hand_made_order(['a', 'c'], ['a', 'b'])
   with pytest.raises(ValueError, match='3 lines, expected the 2'):
     genres.hand_made_order(['a', 'b', 'b'], ['a', 'b'])
+
+
+def test_a_genre_s_petal():
+  ring = ['rock', "rock 'n roll", 'Jazz']
+  assert genres.petal('jazz', ring) == 2
+  assert genres.petal(' ROCK ', ring) == 0
+  with pytest.raises(UserError, match="'jass' is unknown; did you mean 'Jazz'"):
+    genres.petal('jass', ring)
+  with pytest.raises(UserError, match="'zydeco' is unknown; known are rock, "):
+    genres.petal('zydeco', ring)
+  with pytest.raises(UserError, match='knows no genres'):
+    genres.petal('rock', [])

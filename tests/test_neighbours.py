@@ -27,3 +27,20 @@ def test_a_copy_is_found():
   distances, rows = neighbours.nearest(altered, corpus)
   assert rows.tolist() == [[8_500], [3]]
   assert distances.tolist() == [[0], [64 / 1024]]
+
+
+def test_the_nearest_codes_are_those_of_least_distance():
+  """An axis of scale 2 counts half."""
+  codes, std = np.array([[0.0, 0.0]]), np.array([1.0, 2.0])
+  others = np.array([[1.0, 0], [0, 1], [0, 0], [0, -1]])
+  found = neighbours.by_code(codes, others, std, k=3)
+  assert found.row.tolist() == [[2, 1, 3]]
+  np.testing.assert_allclose(found.distance, [[0, 1 / 16, 1 / 16]])
+
+
+def test_two_draws_are_one_apart_in_the_mean():
+  rng = np.random.default_rng(0)
+  std = np.array([0.1, 1, 3])
+  codes, others = (rng.normal(size=(300, 3)) * std for _ in range(2))
+  found = neighbours.by_code(codes, others, std, k=300)
+  assert found.distance.mean() == pytest.approx(1, abs=0.1)

@@ -56,3 +56,15 @@ def test_a_sphere_is_round_where_axes_have_one_scale():
   np.testing.assert_allclose(np.linalg.norm(path / std, axis=-1), 2)
   line = paths.between('line', a, b, T, std)
   np.testing.assert_array_equal(line, paths.line(a, b, T))
+
+
+def test_turning_the_shorter_way():
+  z = np.array([[2.0, 0, 5], [-1, 0, 5]], np.float32)
+  found = paths.turned(
+    z, np.pi / 2, 0.5
+  )  # by 45 degrees, one way and the other
+  np.testing.assert_allclose(
+    found, [[2**0.5, 2**0.5, 5], [-(0.5**0.5), 0.5**0.5, 5]], atol=1e-6
+  )
+  assert found.dtype == np.float32
+  np.testing.assert_array_equal(paths.turned(z, 1.0, 0), z)

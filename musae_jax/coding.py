@@ -1,0 +1,104 @@
+"""A trained model on phrases: tokens to codes, and back."""
+
+import dataclasses
+import functools
+import os
+from typing import TYPE_CHECKING, Self
+
+import jax
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from musae_jax import assembly
+from musae_jax.models import Autoencoder
+from musae_jax.pianoroll import STEPS_PER_BAR, canonical
+
+if TYPE_CHECKING:  # orbax takes half a second, and a model's file has no need
+  from musae_jax import checkpoint
+
+_BATCH = 64  # one shape, so one compilation
+
+Tokens = UInt8[np.ndarray, 'n t 4']
+Codes = Float[np.ndarray, 'n d']
+
+
+@dataclasses.dataclass(frozen=True)
+class Coder:
+  """A model, its parameters and the length of its phrases in timesteps.
+
+  Attributes:
+    model: the networks and the prior.
+    params: their parameters.
+    num_steps: timesteps of a phrase.
+    genres: names of the petals, around the ring.
+  """
+
+  model: Autoencoder
+  params: dict
+  num_steps: int
+  genres: tuple[str, ...] = ()
+
+  @classmethod
+  def load(cls, path: str | os.PathLike) -> Self:
+    """The newest model of a training run's folder, or an exported file's.
+
+    Raises:
+      UserError: there is none that can be read.
+    """
+    if os.path.isfile(path):
+      from musae_jax import exported
+
+      return cls.of(exported.load(path))
+    from musae_jax import checkpoint
+
+    return cls.of(checkpoint.load(path))
+
+  @classmethod
+  def of(cls, loaded: 'checkpoint.Loaded') -> Self:
+    """That of a checkpoint."""
+    return cls(
+      assembly.build_model(loaded.config),
+      loaded.params,
+      loaded.dataset['timesteps'],
+      tuple(loaded.dataset['genres']),
+    )
+
+  @property
+  def num_bars(self) -> int:
+    """Bars of a phrase."""
+    return self.num_steps // STEPS_PER_BAR
+
+  def posterior(self, tokens: Tokens) -> tuple[Codes, Codes]:
+    """Mean and scale of each phrase's posterior, in the prior's axes."""
+    return _in_batches(self._encode, tokens)
+
+  def decode(self, z: Codes) -> Tokens:
+    """The most likely phrase of each code, without holds of nothing."""
+    tokens = _in_batches(self._decode, np.asarray(z, np.float32))
+    return canonical(tokens.swapaxes(0, 1)).swapaxes(0, 1)
+
+  @functools.cached_property
+  def _encode(self):
+    run = jax.jit(lambda params, x: tuple(self.model.encode(params, x)))
+    # As an argument: parameters would be copied into the program as constants.
+    return functools.partial(run, self.params)
+
+  @functools.cached_property
+  def _decode(self):
+    def most_likely(params, z):
+      logits = self.model.decode(params, z, self.num_steps)
+      return logits.argmax(-1).astype(np.uint8)
+
+    return functools.partial(jax.jit(most_likely), self.params)
+
+
+def _in_batches(function, rows):
+  """What `function` makes of all rows, of which it sees so many at once."""
+  parts = []
+  for start in range(0, max(len(rows), 1), _BATCH):
+    some = rows[start : start + _BATCH]
+    batch = np.zeros((_BATCH, *rows.shape[1:]), rows.dtype)
+    batch[: len(some)] = some
+    found = jax.tree.map(np.asarray, function(batch))
+    parts.append(jax.tree.map(lambda x, n=some.shape[0]: x[:n], found))
+  return jax.tree.map(lambda *x: np.concatenate(x), *parts)

@@ -1,0 +1,187 @@
+"""Songs in windows of a model's length, and back."""
+
+from collections.abc import Collection
+
+import numpy as np
+from jaxtyping import UInt8
+
+from musae_jax import phrases, smf
+from musae_jax.errors import UserError
+from musae_jax.midi import Played, Song, Track
+from musae_jax.phrases import Pieces, SongError
+from musae_jax.pianoroll import (
+  STEPS_PER_BAR,
+  STEPS_PER_QUARTER,
+  TRACKS,
+  Notes,
+)
+
+_TICKS_PER_STEP = smf.TICKS_PER_QUARTER // STEPS_PER_QUARTER
+
+
+def windows(song: Song, num_steps: int, fill: bool = False) -> Pieces:
+  """The phrases that a song consists of.
+
+  Of each role the track with most notes; of strings all of them, merged. The
+  last phrase is filled up with silence.
+
+  Args:
+    song: of any length.
+    num_steps: of a phrase.
+    fill: takes silence for drums, bass or guitar where the song has none.
+
+  Raises:
+    SongError: not 4/4 throughout, a role missing, no notes.
+  """
+  if not song.num_bars:
+    raise SongError('no notes in it, expected some')
+  try:
+    phrases.check_metre(song)
+  except SongError as error:
+    found = ', '.join(f'{n}/{d}' for n, d in song.time_signatures[:8])
+    raise SongError(
+      f'{error}: found {found}, expected 4/4 throughout'
+    ) from None
+  if not fill:
+    try:
+      phrases.check_roles(song)
+    except SongError as error:
+      raise SongError(
+        f'{error}; expected drums (channel 10), a bass (programs 33-40) and a '
+        'guitar or keyboard (1-32), or fill, which takes silence for what is '
+        'missing'
+      ) from None
+  return phrases.cut(phrases.to_tokens(song), num_steps)
+
+
+def rebuilt(
+  song: Song,
+  pieces: Pieces,
+  keep: Collection[str] = (),
+  num_bars: int | None = None,
+) -> Song:
+  """The song, its tracks replaced by what became of its phrases.
+
+  Tempo, names and programs stay. A role that is replaced is one track; one that
+  is kept has all of its tracks, note for note.
+
+  Args:
+    song: that `pieces` were cut from.
+    pieces: of which only the tokens have changed since.
+    keep: the roles that stay as they are.
+    num_bars: how many of its bars there are to be; all of them by default.
+  """
+  keep = checked(keep)
+  num_bars = num_bars or song.num_bars
+  # The last phrase was filled up.
+  joined = phrases.join(pieces)[: num_bars * STEPS_PER_BAR]
+  sources = phrases.fullest(song)
+  new = phrases.to_song(
+    joined,
+    [track.program for track in sources],
+    song.tempo,
+    [track.name or role for track, role in zip(sources, TRACKS)],
+  )
+  source = excerpt(song, 0, num_bars).tracks
+  kept = [track for track in source if track.role in keep]
+  made = [t for role, t in zip(TRACKS, new.tracks) if role not in keep]
+  tracks = sorted(made + kept, key=lambda track: TRACKS.index(track.role))
+  return new._replace(tracks=tuple(tracks))
+
+
+def with_kept(
+  tokens: UInt8[np.ndarray, 'n t 4'],
+  before: UInt8[np.ndarray, 'n t 4'],
+  keep: Collection[str],
+) -> UInt8[np.ndarray, 'n t 4']:
+  """The phrases, but some of their tracks as they were before."""
+  kept = np.isin(TRACKS, list(checked(keep)))
+  return np.where(kept, before, tokens)
+
+
+def checked(roles: Collection[str]) -> Collection[str]:
+  """The roles themselves.
+
+  Raises:
+    UserError: one of them is none.
+  """
+  if isinstance(roles, str):
+    roles = [roles]
+  for role in roles:
+    if role not in TRACKS:
+      raise UserError(f'track {role!r}, expected one of {", ".join(TRACKS)}')
+  return roles
+
+
+def of_phrases(
+  tokens: UInt8[np.ndarray, 'n t 4'],
+  programs=phrases.DEFAULT_PROGRAMS,
+  tempo: float = 120.0,
+) -> Song:
+  """The phrases one after another, none held over into the next."""
+  free = np.zeros((len(tokens), len(TRACKS)), bool)
+  return phrases.to_song(phrases.join(Pieces(tokens, free)), programs, tempo)
+
+
+def excerpt(song: Song, first: int, last: int) -> Song:
+  """The bars `first` to `last` of a song, counted from 0, `last` left out.
+
+  What sounds across the first bar line is struck there; a drum is not.
+  """
+  low, high = first * STEPS_PER_BAR, last * STEPS_PER_BAR
+  tracks = (_between(track, low, high) for track in song.tracks)
+  return song._replace(
+    tracks=tuple(track for track in tracks if len(track.notes.pitch))
+  )
+
+
+def _between(track: Track, low: int, high: int) -> Track:
+  pitch, start, end = track.notes
+  inside = (start < high) & ((start if track.is_drum else end - 1) >= low)
+
+  def moved(start, end, scale=1):
+    start = np.maximum(start[inside] - low * scale, 0)
+    return start, np.minimum(end[inside], high * scale) - low * scale
+
+  played = track.played and Played(
+    *moved(*track.played[:2], _TICKS_PER_STEP), track.played.velocity[inside]
+  )
+  notes = Notes(pitch[inside], *moved(start, end))
+  return track._replace(notes=notes, played=played)
+
+
+def one_after_another(found: list[Song], num_bars: int) -> Song:
+  """One song of several with the same tracks; tempo and names of the first.
+
+  Args:
+    found: songs of at most `num_bars`.
+    num_bars: from the beginning of one to that of the next.
+  """
+  later = [
+    [_later(track, i * num_bars * STEPS_PER_BAR) for track in song.tracks]
+    for i, song in enumerate(found)
+  ]
+  tracks = tuple(_strung(parts) for parts in zip(*later, strict=True))
+  return found[0]._replace(tracks=tracks)
+
+
+def _later(track: Track, steps: int) -> Track:
+  def moved(start, end, by):
+    return start + by, end + by
+
+  played = track.played and Played(
+    *moved(*track.played[:2], steps * _TICKS_PER_STEP), track.played.velocity
+  )
+  notes = Notes(track.notes.pitch, *moved(*track.notes[1:], steps))
+  return track._replace(notes=notes, played=played)
+
+
+def _strung(parts: tuple[Track, ...]) -> Track:
+  def joined(rows):
+    return map(np.concatenate, zip(*rows))
+
+  notes = Notes(*joined(track.notes for track in parts))
+  played = None
+  if all(track.played for track in parts):
+    played = Played(*joined(track.played for track in parts))
+  return parts[0]._replace(notes=notes, played=played)

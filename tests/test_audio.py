@@ -1,0 +1,79 @@
+"""Songs to hear, with FluidSynth and without."""
+
+import pathlib
+import wave
+
+import numpy as np
+import pytest
+from test_editing import compose
+
+from musae_jax import audio, midi
+from musae_jax.errors import UserError
+from musae_jax.pianoroll import Notes
+
+
+def track(program, *notes, is_drum=False):
+  return midi.Track('', program, is_drum, Notes(*np.array(notes).T))
+
+
+@pytest.fixture
+def no_fluidsynth(monkeypatch, tmp_path):
+  monkeypatch.setenv('PATH', str(tmp_path))
+
+
+def fluidsynth(monkeypatch, tmp_path, script):
+  program = tmp_path / 'fluidsynth'
+  program.write_text(f'#!/bin/sh\n{script}\n')
+  program.chmod(0o755)
+  monkeypatch.setenv('PATH', f'{tmp_path}:/usr/bin:/bin')
+
+
+def test_a_tone_has_its_pitch(no_fluidsynth, tmp_path):
+  """The A above middle C: a bar of 440 Hz at 120 bpm is two seconds."""
+  said = audio.write(tmp_path / 'a.wav', midi.Song((track(0, (69, 0, 16)),)))
+  assert 'plain tones' in said
+  with wave.open(str(tmp_path / 'a.wav')) as file:
+    rate = file.getframerate()
+    samples = np.frombuffer(file.readframes(10**7), '<i2') / 32767
+  assert len(samples) / rate == pytest.approx(3, abs=0.1)  # a second to fade
+  spectrum = np.abs(np.fft.rfft(samples[: 2 * rate]))
+  assert spectrum.argmax() / 2 == pytest.approx(440, abs=1)
+  assert 0.9 < np.abs(samples).max() <= 1
+
+
+def test_drums_are_heard_at_their_time(no_fluidsynth):
+  song = midi.Song((track(0, (38, 8, 9), is_drum=True),))
+  samples = np.abs(audio.plain(song))
+  rate = audio._PLAIN_RATE
+  assert samples[: rate - 9].max() == 0  # half a bar of silence, then it comes
+  assert samples[rate : rate + 2000].max() > 0.9
+
+
+def test_too_long_for_memory_is_a_line(no_fluidsynth, tmp_path):
+  song = midi.Song((track(0, (60, 0, 16 * 1200)),))
+  with pytest.raises(UserError, match='40 minutes, at most 30'):
+    audio.write(tmp_path / 'a.wav', song)
+  assert not list(tmp_path.iterdir())
+
+
+def test_fluidsynth_is_given_the_song_and_a_soundfont(monkeypatch, tmp_path):
+  """Its file is a copy of what it was given."""
+  # Of -ni -r RATE -F OUT.wav SOUNDFONT IN.mid.
+  fluidsynth(
+    monkeypatch,
+    tmp_path,
+    f'[ "$1$2$4" = "-ni-r-F" ] && echo "$6" > {tmp_path}/font && cp "$7" "$5"',
+  )
+  song = compose()
+  assert audio.write(tmp_path / 'a.wav', song) == 'FluidSynth'
+  heard = (tmp_path / 'a.wav').read_bytes()
+  assert heard == midi.to_bytes(song)
+  font = pathlib.Path((tmp_path / 'font').read_text().strip())
+  assert font.read_bytes().startswith(b'RIFF')
+
+
+def test_fluidsynth_that_fails_is_a_line(monkeypatch, tmp_path):
+  fluidsynth(monkeypatch, tmp_path, 'echo no sound card >&2; exit 3')
+  with pytest.raises(UserError, match='status 3: no sound card'):
+    audio.write(tmp_path / 'a.wav', compose())
+  assert not (tmp_path / 'a.wav').exists()

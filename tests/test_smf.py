@@ -1,0 +1,93 @@
+"""MIDI files to the byte."""
+
+import io
+
+import mido
+import numpy as np
+import pytest
+
+from musae_jax import midi, smf
+from musae_jax.pianoroll import Notes
+
+
+def part(pitch, start, end, is_drum=False, velocity=90):
+  fields = (np.array(x) for x in (pitch, start, end))
+  return smf.Part('', 0, is_drum, *fields, np.full(len(pitch), velocity))
+
+
+def test_a_note_to_the_byte():
+  """Written out by hand from the specification."""
+  data = smf.encode([part([60], [0], [480])], 120, [(4, 4)], 1920)
+  assert data == (
+    b'MThd\0\0\0\6\0\1\0\2\1\xe0'
+    b'MTrk\0\0\0\x14'
+    b'\0\xff\x51\3\x07\xa1\x20'  # 500,000 microseconds
+    b'\0\xff\x58\4\4\2\x18\x08'  # 4/2^2
+    b'\x8f\0\xff\x2f\0'  # after 15 * 128 ticks the bar is over
+    b'MTrk\0\0\0\x15'
+    b'\0\xff\3\0'  # no name
+    b'\0\xc0\0'
+    b'\0\x90\x3c\x5a'
+    b'\x83\x60\x80\x3c\x40'  # 3 * 128 + 96 ticks later
+    b'\x8b\x20\xff\x2f\0'
+  )
+
+
+def test_a_track_is_as_long_as_the_song(tmp_path):
+  """The bar goes on after its last note, in every track."""
+  drums = midi.Track('', 0, True, Notes(*np.array([[36], [0], [1]])))
+  piano = midi.Track('', 0, False, Notes(*np.array([[60], [4], [18]])))
+  midi.write(tmp_path / 'a.mid', midi.Song((drums, piano)))
+  for track in mido.MidiFile(tmp_path / 'a.mid').tracks:
+    assert sum(message.time for message in track) == 2 * 4 * 480
+
+
+def test_each_track_has_a_channel_while_there_are_any():
+  parts = [part([60], [0], [480], is_drum=i == 3) for i in range(18)]
+  file = mido.MidiFile(file=io.BytesIO(smf.encode(parts, 120, [], 0)))
+  channels = [
+    {message.channel for message in track if not message.is_meta}
+    for track in file.tracks[1:]
+  ]
+  assert channels[3] == {9}
+  assert sorted(c.pop() for i, c in enumerate(channels[:16]) if i != 3) == [
+    c for c in range(16) if c != 9
+  ]
+
+
+def test_notes_of_a_pitch_are_apart():
+  found = smf.apart(
+    part([60, 60, 62, 60, 64], [0, 8, 0, 0, 9], [9, 9, 20, 4, 9])
+  )
+  assert list(zip(*(x.tolist() for x in found[3:6]))) == [
+    (60, 0, 8),  # struck again at 8; the shorter one at 0 is gone
+    (62, 0, 20),
+    (60, 8, 9),
+    (64, 9, 10),  # one tick at least
+  ]
+
+
+def test_what_midi_has_no_bytes_for():
+  with pytest.raises(ValueError, match='200'):
+    smf.encode([part([200], [0], [1])], 120, [], 0)
+
+
+def test_what_was_read_is_written_as_it_was_played(tmp_path):
+  """Off the grid, and soft; what is made anew is on it."""
+  written = smf.encode(
+    [part([60, 64], [7, 500], [490, 1930], velocity=33)], 90, [(4, 4)], 1920
+  )
+  (tmp_path / 'a.mid').write_bytes(written)
+  midi.write(tmp_path / 'b.mid', midi.read(tmp_path / 'a.mid'))
+  track = mido.MidiFile(tmp_path / 'b.mid').tracks[1]
+  now, found = 0, []
+  for message in track:
+    now += message.time
+    if message.type in ('note_on', 'note_off'):
+      found.append((message.type, message.note, message.velocity, now))
+  assert found == [
+    ('note_on', 60, 33, 7),
+    ('note_off', 60, 64, 490),
+    ('note_on', 64, 33, 500),
+    ('note_off', 64, 64, 1920),  # the release would have begun another bar
+  ]

@@ -1,0 +1,112 @@
+"""Songs in windows: cut, kept, joined."""
+
+import numpy as np
+import pytest
+from test_editing import compose
+
+from musae_jax import midi, phrases, songs
+from musae_jax.errors import UserError
+from musae_jax.pianoroll import HOLD, SILENCE, Notes
+
+
+def track(program, *notes, is_drum=False, name=''):
+  return midi.Track(name, program, is_drum, Notes(*np.array(notes).T))
+
+
+def listed(track):
+  return list(zip(*(field.tolist() for field in track.notes)))
+
+
+def test_a_role_that_is_missing_is_named_and_can_be_filled():
+  song = compose()
+  no_drums = song._replace(tracks=song.tracks[1:])
+  with pytest.raises(phrases.SongError, match='no drums track.*fill'):
+    songs.windows(no_drums, 32)
+  pieces = songs.windows(no_drums, 32, fill=True)
+  assert (pieces.tokens[:, :, 0] == SILENCE).all()
+  assert (pieces.tokens[:, :, 1] != SILENCE).any()
+
+
+@pytest.mark.parametrize(
+  'signatures, said',
+  [(((3, 4),), 'found 3/4'), (((4, 4), (6, 8)), 'found 4/4, 6/8')],
+)
+def test_another_metre_is_named(signatures, said):
+  song = compose()._replace(time_signatures=signatures)
+  for fill in (False, True):
+    with pytest.raises(phrases.SongError, match=said):
+      songs.windows(song, 32, fill)
+
+
+def test_a_song_without_notes():
+  with pytest.raises(phrases.SongError, match='no notes'):
+    songs.windows(midi.Song(()), 32, fill=True)
+
+
+def test_what_is_kept_is_kept_note_for_note():
+  """All tracks of a role that is kept; one of a role that is not."""
+  song = compose()
+  pieces = songs.windows(song, 32)
+  silent = pieces._replace(tokens=np.full_like(pieces.tokens, SILENCE))
+  found = songs.rebuilt(song, silent, keep=['guitar'])
+  assert [t.name for t in found.tracks] == [
+    'Kit',
+    'bass',
+    'Keys',
+    'Few keys',
+    'Horns',
+  ]
+  for before, after in zip(song.tracks[2:4], found.tracks[2:4]):
+    assert listed(before) == listed(after)
+  assert not any(len(found.tracks[i].notes.pitch) for i in (0, 1, 4))
+
+
+def test_a_held_note_is_held_over_the_seam_of_two_phrases():
+  """And struck again where the model changed it on one side only."""
+  song = midi.Song((track(33, (40, 28, 40), name='Bass'),))
+  pieces = songs.windows(song, 32, fill=True)
+  assert listed(songs.rebuilt(song, pieces).tracks[1]) == [(40, 28, 40)]
+  changed = pieces.tokens.copy()
+  changed[1, 0, 1] = 41
+  found = songs.rebuilt(song, pieces._replace(tokens=changed))
+  assert listed(found.tracks[1]) == [(40, 28, 32), (41, 32, 40)]
+
+
+def test_nothing_hangs_from_one_phrase_into_the_next():
+  tokens = np.full((2, 32, 4), HOLD, np.uint8)
+  tokens[:, 0, 1] = 40
+  bass = songs.of_phrases(tokens).tracks[1]
+  assert listed(bass) == [(40, 0, 32), (40, 32, 64)]
+
+
+def test_a_track_that_is_none():
+  with pytest.raises(UserError, match="'piano', expected one of drums, bass"):
+    songs.checked(['bass', 'piano'])
+  assert songs.checked('bass') == ['bass']
+
+
+def test_bars_of_a_song():
+  """A held note is struck at the bar line, a drum is not; the rest is out."""
+  piano = track(0, (60, 0, 20), (62, 20, 40), (64, 40, 44))
+  drums = track(0, (36, 15, 17), (38, 16, 17), is_drum=True)
+  found = songs.excerpt(midi.Song((piano, drums)), 1, 2)
+  assert listed(found.tracks[0]) == [(60, 0, 4), (62, 4, 16)]
+  assert listed(found.tracks[1]) == [(38, 0, 1)]
+
+
+def test_bars_of_a_song_as_they_were_played():
+  """Off the grid: 480 ticks a quarter, 1920 a bar."""
+  played = midi.Played(*np.array([(7, 1915, 9), (1925, 4000, 33)]).T)
+  piano = track(0, (60, 0, 16), (62, 16, 33))._replace(played=played)
+  (found,) = songs.excerpt(midi.Song((piano,)), 1, 2).tracks
+  assert listed(found) == [(62, 0, 16)]
+  assert [int(x) for (x,) in found.played] == [5, 1920, 33]
+  later = songs.one_after_another([midi.Song((found,))] * 2, num_bars=1)
+  assert later.tracks[0].played.start.tolist() == [5, 1925]
+
+
+def test_songs_one_after_another():
+  song = midi.Song((track(33, (40, 0, 4)), track(0, (60, 2, 30))))
+  found = songs.one_after_another([song, song], num_bars=2)
+  assert listed(found.tracks[0]) == [(40, 0, 4), (40, 32, 36)]
+  assert listed(found.tracks[1]) == [(60, 2, 30), (60, 34, 62)]
