@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-import grain
 import numpy as np
 
 from musae_jax import stored
@@ -86,6 +85,8 @@ def make(
 
   if not on_disk:
     return _MemoryBatches(batch_at)
+  import grain  # and orbax with it: half a second that reading can do without
+
   steps = grain.MapDataset.range(np.iinfo(np.int64).max).map(batch_at)
   # A thread gathers a whole batch, so as many threads as processors will do.
   options = grain.ReadOptions(
