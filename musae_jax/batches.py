@@ -85,7 +85,7 @@ def make(
 
   if not on_disk:
     return _MemoryBatches(batch_at)
-  import grain  # and orbax with it: half a second that reading can do without
+  import grain  # takes half a second, which those without a disk need not wait
 
   steps = grain.MapDataset.range(np.iinfo(np.int64).max).map(batch_at)
   # A thread gathers a whole batch, so as many threads as processors will do.

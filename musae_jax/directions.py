@@ -6,7 +6,7 @@ is the change of a code for which a linear view of the data expects the
 attribute to grow by one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ _RIDGE = 0.01
 _GENRE_SHARE = 0.9
 # What is left of a direction of length 1 where nothing is left of it.
 _NOTHING = 1e-3
+# A deviation below this share of the values is one of rounding.
+_VARIES = 1e-6
 
 
 class Directions(NamedTuple):
@@ -51,26 +53,25 @@ def fit(
 ) -> Directions:
   """Returns the steps that codes and what their phrases are like tell of.
 
+  Of attributes that do not vary there are none.
+
   Args:
     codes: posteriors' means, in the prior's axes.
     values: of each attribute, NaN where a phrase has none. One of a track is
       named 'density/bass', one of the whole phrase 'density'.
     prior: whose components are the genres, if it has several.
     tags: genres of each phrase, which say what a genre is if it has not.
-
-  Raises:
-    ValueError: an attribute does not vary.
   """
   codes = np.asarray(codes, np.float64) / prior.std
-  names, std, difference, slopes = tuple(values), [], [], []
-  for name in names:
-    known = ~np.isnan(values[name])
-    value = np.asarray(values[name], np.float64)[known]
-    std.append(value.std() if len(value) else 0.0)
-    if not std[-1]:
-      raise ValueError(f'{name} does not vary, expected phrases that differ')
-    difference.append(_difference(codes[known], value / std[-1]))
-    slopes.append(_slope(codes[known], value / std[-1]))
+  names, std, difference, slopes = [], [], [], []
+  for name, value in values.items():
+    known = ~np.isnan(value)
+    value = np.asarray(value, np.float64)[known]
+    if len(value) and value.std() > _VARIES * max(abs(value).max(), 1):
+      names.append(name)
+      std.append(value.std())
+      difference.append(_difference(codes[known], value / std[-1]))
+      slopes.append(_slope(codes[known], value / std[-1]))
   genre = genre_axes(codes, prior, tags)
   ridge = [
     _step(
@@ -79,11 +80,12 @@ def fit(
     )
     for i, name in enumerate(names)
   ]
-  arrays = (np.float32(x) for x in (std, difference, ridge))
-  return Directions(names, *arrays)
+  shape = len(names), codes.shape[1]
+  steps = (np.float32(x).reshape(shape) for x in (difference, ridge))
+  return Directions(tuple(names), np.float32(std), *steps)
 
 
-def others(name: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def others(name: str, names: Collection[str]) -> tuple[str, ...]:
   """The other attributes of the same track, or of the whole phrase."""
 
   def place(name):

@@ -1,4 +1,8 @@
-"""What others' errors say, in a line."""
+"""Errors: those that a user can mend, and what others' say, in a line."""
+
+
+class UserError(ValueError):
+  """What the user can mend; one line says what."""
 
 
 def first_line(error: Exception) -> str:

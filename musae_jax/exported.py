@@ -10,7 +10,6 @@ what the config says before a weight is read.
 import hashlib
 import json
 import os
-import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -21,9 +20,10 @@ import safetensors
 import safetensors.numpy
 from jaxtyping import Float, Shaped
 
-from musae_jax import described
+from musae_jax import described, files
 from musae_jax.described import DescriptionError
 from musae_jax.directions import Directions
+from musae_jax.errors import UserError
 from musae_jax.loaded import Loaded
 
 VERSION = 1
@@ -43,7 +43,7 @@ _SCALE = ':scale'  # ends the name of an int8 tensor's scales
 _DIRECTIONS = 'directions'
 
 
-class ModelFileError(ValueError):
+class ModelFileError(UserError):
   """A file is no model file, or not a sound one; one line says how."""
 
 
@@ -92,7 +92,7 @@ def save(
   # One entry: safetensors writes several in an order of chance.
   text = json.dumps(about, sort_keys=True, allow_nan=False)
   content = safetensors.numpy.save(tensors, {'musae': text})
-  _replace(pathlib.Path(path), content)
+  files.write(path, content)
 
 
 def load(path: str | os.PathLike) -> Loaded:
@@ -316,13 +316,3 @@ def _checksum(about: Mapping[str, Any], tensors) -> str:
     digest.update(f'\n{name} {value.dtype.name} {value.shape}\n'.encode())
     digest.update(np.ascontiguousarray(value).view(np.uint8).data)
   return digest.hexdigest()
-
-
-def _replace(path: pathlib.Path, content: bytes) -> None:
-  """Writes a file aside, then gives it its name."""
-  aside = path.with_name(f'{path.name}.{os.getpid()}.partial')
-  try:
-    aside.write_bytes(content)
-    aside.replace(path)
-  finally:
-    aside.unlink(missing_ok=True)

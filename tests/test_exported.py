@@ -113,14 +113,13 @@ def test_same_model_same_bytes(loaded, path):
 
 
 def test_a_failed_write_leaves_what_was_there(loaded, path, monkeypatch):
-  def full(self, content):
-    open(self, 'wb').write(content[:10])
+  def full(source, target):
     raise OSError(28, 'No space left on device')
 
   before = path.read_bytes()
-  monkeypatch.setattr(pathlib.Path, 'write_bytes', full)
+  monkeypatch.setattr('os.replace', full)
   with pytest.raises(OSError, match='No space'):
-    exported.save(path, loaded)
+    exported.save(path, loaded, 'int8')
   assert path.read_bytes() == before
   assert [p.name for p in path.parent.iterdir()] == ['a.musae']
 
@@ -151,7 +150,11 @@ def test_loading_is_light(path):
 def parts(content):
   size = int.from_bytes(content[:8], 'little')
   header = json.loads(content[8 : 8 + size])
-  return header, json.loads(header['__metadata__']['musae']), content[8 + size :]
+  return (
+    header,
+    json.loads(header['__metadata__']['musae']),
+    content[8 + size :],
+  )
 
 
 def joined(header, about, data):
