@@ -17,8 +17,6 @@ from musae_jax.models import Autoencoder
 _STEPS, _LEARNING_RATE = 20, 0.1
 # The decoder is made surer than it is, for its likeliest tokens are played.
 _TEMPERATURE = 0.5
-# Of the prior's nats an axis.
-_PRIOR = 1.0
 
 
 class Goal(NamedTuple):
@@ -29,12 +27,14 @@ class Goal(NamedTuple):
     std: these.
     weights: of each attribute's squared distance from that change.
     tracks: weight of each track's nats.
+    prior: weight of the prior's nats.
   """
 
   change: Float[Array, 'k']
   std: Float[Array, 'k']
   weights: Float[Array, 'k']
   tracks: Float[Array, 'tracks']
+  prior: Float[Array, '']
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
@@ -50,8 +50,8 @@ def descend(
 
   Kingma and Ba 2015's Adam, in whitened coordinates, on the sum of: weighted
   squared distances of expected attributes from the goal; weighted nats by
-  which tokens' distributions differ from what they were; and the nats an axis
-  by which the prior finds a code less likely than it was.
+  which tokens' distributions differ from what they were; and weighted nats
+  an axis by which the prior finds a code less likely than it was.
 
   Args:
     model: networks and prior.
@@ -83,7 +83,7 @@ def descend(
     return (
       (goal.weights * off**2).sum()
       + (goal.tracks * nats).sum()
-      + _PRIOR * less.sum() / u.shape[-1]
+      + goal.prior * less.sum() / u.shape[-1]
     )
 
   optimizer = optax.adam(_LEARNING_RATE)

@@ -14,7 +14,7 @@ import sys
 from typing import NamedTuple
 
 from musae_jax import arguments
-from musae_jax.errors import UserError
+from musae_jax.errors import UserError, first_line
 
 _DTYPES = ('float32', 'bfloat16', 'int8')
 # Training phrases that say how codes change with attributes.
@@ -82,10 +82,8 @@ def run(args: argparse.Namespace) -> Said:
     if args.stablehlo:
       num_steps = loaded.dataset['timesteps']
       stablehlo.export(model, loaded.params, num_steps, args.stablehlo)
-  except ModuleNotFoundError as error:
-    raise UserError(
-      f'--stablehlo: {error.name} is not installed; pip install {error.name}'
-    ) from error
+  except ImportError as error:
+    raise UserError(f'--stablehlo: {first_line(error)}') from error
   except OSError:
     raise
   except ValueError as error:  # each says in a line what is wrong

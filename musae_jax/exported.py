@@ -11,23 +11,21 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import ml_dtypes
 import numpy as np
 import safetensors
 import safetensors.numpy
-from jaxtyping import Float, Shaped
 
-from musae_jax import described, files
+from musae_jax import described, files, packing
 from musae_jax.described import DescriptionError
 from musae_jax.directions import Directions
 from musae_jax.errors import UserError
 from musae_jax.loaded import Loaded
+from musae_jax.packing import DTYPES
 
 VERSION = 1
-DTYPES = ('float32', 'bfloat16', 'int8')
 _FIELDS = {
   'format': int,
   'checksum': str,
@@ -38,8 +36,6 @@ _FIELDS = {
   'step': int,
 }
 _MAX_HEADER = 2**20  # bytes; a real one has some five thousand
-_CODES = {'F32': np.dtype('<f4'), 'BF16': ml_dtypes.bfloat16, 'I8': np.int8}
-_SCALE = ':scale'  # ends the name of an int8 tensor's scales
 _DIRECTIONS = 'directions'
 
 
@@ -74,7 +70,7 @@ def save(
   directions = directions or loaded.directions
   tensors = {}
   for name, value in _flat(loaded.params).items():
-    tensors.update(_pack(name, np.asarray(value, np.float32), dtype))
+    tensors.update(packing.pack(name, np.asarray(value, np.float32), dtype))
   for name, value in _arrays(directions).items():
     tensors[name] = np.asarray(value, np.float32)
   for name, value in tensors.items():
@@ -209,28 +205,13 @@ def _json(text: bytes | str) -> dict:
   return found
 
 
-class _Entry(NamedTuple):
-  """A tensor as it is to be found in a file."""
-
-  code: str  # safetensors' name of the dtype
-  shape: tuple[int, ...]
-
-  @property
-  def dtype(self):
-    return np.dtype(_CODES[self.code])
-
-  @property
-  def num_bytes(self) -> int:
-    return int(np.prod(self.shape)) * self.dtype.itemsize
-
-
-def _layout(about: Mapping[str, Any]) -> tuple[dict, dict[str, _Entry]]:
+def _layout(about: Mapping[str, Any]) -> tuple[dict, dict[str, packing.Entry]]:
   """The shapes of the parameters, and the tensors that they are stored as."""
   model = described.model(about['config'])
   params = jax.eval_shape(lambda: model.init(jax.random.key(0), 1))
   layout = {}
   for name, value in _flat(params).items():
-    layout.update(_stored_as(name, value.shape, about['dtype']))
+    layout.update(packing.entries(name, value.shape, about['dtype']))
   names = about['directions']
   if not all(isinstance(name, str) for name in names):
     raise DescriptionError(f'directions are {names!r}, expected names')
@@ -238,41 +219,15 @@ def _layout(about: Mapping[str, Any]) -> tuple[dict, dict[str, _Entry]]:
     count, dim = len(names), model.prior.dim
     zeros = np.zeros(count), *[np.zeros((count, dim))] * 2
     for name, value in _arrays(Directions(tuple(names), *zeros)).items():
-      layout[name] = _Entry('F32', value.shape)
+      layout[name] = packing.Entry('F32', value.shape)
   return params, layout
-
-
-def _stored_as(name, shape, dtype) -> dict[str, _Entry]:
-  """The tensors that a parameter is stored as."""
-  if dtype == 'float32' or name.endswith('/bias'):
-    return {name: _Entry('F32', shape)}
-  if dtype == 'bfloat16':
-    return {name: _Entry('BF16', shape)}
-  scales = (*shape[:-2], 1, shape[-1])
-  return {name: _Entry('I8', shape), name + _SCALE: _Entry('F32', scales)}
-
-
-def _pack(
-  name: str, value: Float[np.ndarray, '*n k m'], dtype: str
-) -> dict[str, Shaped[np.ndarray, '...']]:
-  """A parameter's tensors; m are its output channels."""
-  layout = _stored_as(name, value.shape, dtype)
-  if len(layout) == 1:
-    return {name: value.astype(layout[name].dtype)}
-  scale = np.abs(value).max(-2, keepdims=True) / np.float32(127)
-  scale[scale == 0] = 1
-  return {name: np.rint(value / scale).astype(np.int8), name + _SCALE: scale}
 
 
 def _unpack(params: dict, tensors: Mapping[str, np.ndarray]) -> dict:
   """Parameters, float32, of the tree's shapes."""
-
-  def one(path, _):
-    name = _name(path)
-    value = tensors[name].astype(np.float32)
-    return value * tensors[name + _SCALE] if name + _SCALE in tensors else value
-
-  return jax.tree_util.tree_map_with_path(one, params)
+  return jax.tree_util.tree_map_with_path(
+    lambda path, _: packing.unpack(_name(path), tensors), params
+  )
 
 
 def _arrays(directions: Directions | None) -> dict[str, np.ndarray]:

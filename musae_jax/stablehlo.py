@@ -42,8 +42,7 @@ def export(
     folder: is made if need be.
 
   Raises:
-    ModuleNotFoundError: flatbuffers, which `jax.export` writes with, is not
-      installed.
+    ImportError: flatbuffers, with which `jax.export` writes, is not installed.
     OSError: a file cannot be written.
   """
   phrase = num_steps, len(TRACKS)

@@ -23,9 +23,10 @@ DEFAULT = 'gradient'  # experiments/benchmarks/editing.py says why
 _AMOUNTS = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3)
 _BATCH = 64  # one shape, so one compilation
 # Beside a squared distance of 1 standard deviation from what is asked: one of
-# another attribute from what it was; and a nat that a track's tokens differ by,
-# where it is to be kept and where not.
-_OTHERS, _KEPT, _REST = 0.3, 10.0, 0.3
+# another attribute from what it was; a nat that a track's tokens differ by,
+# where it is to be kept and where not; and a nat an axis that a code gets less
+# likely by.
+_OTHERS, _KEPT, _REST, _PRIOR = 0.3, 10.0, 0.3, 1.0
 
 
 def fit(
@@ -177,4 +178,6 @@ def _goal(targets, fitted, keep) -> descent.Goal:
   ]
   change = [targets.get(n, 0) for n in fitted.names]
   tracks = [_KEPT if track in keep else _REST for track in TRACKS]
-  return descent.Goal(*map(np.float32, (change, fitted.std, weights, tracks)))
+  return descent.Goal(
+    *map(np.float32, (change, fitted.std, weights, tracks, _PRIOR))
+  )

@@ -13,6 +13,7 @@ ORDER = (
   'cache',
   'machine',
   'errors',
+  'files',
   'pianoroll',
   'midi',
   'exchange',
@@ -25,20 +26,29 @@ ORDER = (
   'data',
   'batches',
   'metrics',
+  'attributes',
   'neighbours',
   'compute',
   'products',
   'lstm',
   'layers',
   'priors',
+  'directions',
+  'loaded',
   'losses',
   'models',
+  'descent',
+  'steering',
   'regularisers',
   'parallel',
   'resident',
   'training',
   'flops',
   'assembly',
+  'described',
+  'packing',
+  'exported',
+  'stablehlo',
   'checkpoint',
   'evaluation',
   'editing',
@@ -47,6 +57,7 @@ ORDER = (
   'latent',
   'plots',
   'charts',
+  'export_command',
   'cli',
 )
 
@@ -81,7 +92,13 @@ def test_the_data_set_knows_no_experiments():
 
 
 @pytest.mark.parametrize(
-  'module', ['tfds_lakh.pipeline', 'tfds_lakh.build', 'musae_jax.cli']
+  'module',
+  [
+    'tfds_lakh.pipeline',
+    'tfds_lakh.build',
+    'musae_jax.cli',
+    'musae_jax.export_command',
+  ],
 )
 def test_what_starts_often_starts_light(module):
   heavy = '{"jax", "tensorflow_datasets", "matplotlib"}'

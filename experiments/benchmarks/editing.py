@@ -94,10 +94,8 @@ def score(
     )
     took.append(time.perf_counter() - began)
     after = decode(edited)
-    changed = {
-      n: (value - values[n]) / std[n]
-      for n, value in attributes.measure(after).items()
-    }
+    found = attributes.measure(after)
+    changed = {n: (found[n] - values[n]) / std[n] for n in fitted.names}
     asked.append(np.full(len(codes), change))
     achieved.append(changed[name])
     others = directions.others(name, fitted.names)
@@ -114,10 +112,8 @@ def score(
   )
 
 
-def table(
-  subject: Subject, num_phrases: int, names: tuple[str, ...] = attributes.KINDS
-) -> str:
-  """Every method on every attribute, as Markdown."""
+def table(subject: Subject, num_phrases: int) -> str:
+  """Every method on every attribute of the whole phrase, as Markdown."""
   fitted = fit(subject)
   codes = subject.means[:num_phrases]
   lines = [
@@ -125,6 +121,7 @@ def table(
     '| phrases/s |',
     '|---|---|---:|---:|---:|---:|---:|',
   ]
+  names = [name for name in attributes.KINDS if name in fitted.names]
   for name, method, (how, move) in itertools.product(
     names, steering.METHODS, MOVES.items()
   ):
