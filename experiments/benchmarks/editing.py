@@ -99,17 +99,24 @@ def score(
     asked.append(np.full(len(codes), change))
     achieved.append(changed[name])
     others = directions.others(name, fitted.names)
-    leaked.append(np.nanmean([np.abs(changed[n]) for n in others]))
+    leaked += [np.abs(changed[n]) for n in others]
     kept.append(notes_kept(before, after))
   x, y = np.concatenate(asked), np.concatenate(achieved)
   x, y = x[~np.isnan(y)], y[~np.isnan(y)]
   return Score(
     float(x @ y / (x @ x)),
     float(np.corrcoef(x, y)[0, 1]),
-    float(np.mean(leaked) / np.abs(y).mean()),
+    _mean(leaked) / _mean([np.abs(y)]),
     float(np.mean(kept)),
     float(np.median(took)),
   )
+
+
+def _mean(parts) -> float:
+  """Of what is not NaN; NaN where nothing is."""
+  values = np.concatenate(parts) if parts else np.empty(0)
+  values = values[~np.isnan(values)]
+  return float(values.mean()) if len(values) else float('nan')
 
 
 def table(subject: Subject, num_phrases: int) -> str:
