@@ -23,6 +23,7 @@ from absl import logging
 
 from musae_jax import parallel
 from musae_jax.errors import UserError, first_line
+from musae_jax.loaded import Loaded
 
 FOLDER = 'checkpoints'
 
@@ -81,15 +82,6 @@ class Saved(NamedTuple):
   step: int
   held: float
   seconds: float
-
-
-class Loaded(NamedTuple):
-  """What `load` returns: a trained model, and where it comes from."""
-
-  config: dict[str, Any]  # plain dicts, one a section
-  params: dict
-  step: int
-  dataset: dict[str, Any]  # 'name', 'timesteps', 'genres', numbers of phrases
 
 
 class _Manager(ocp.CheckpointManager):

@@ -17,6 +17,8 @@ import types
 from musae_jax import arguments
 from musae_jax.commands import (
   attributes,
+  edit,
+  export,
   inspect,
   interpolate,
   neighbours,
@@ -33,8 +35,10 @@ COMMANDS: dict[str, types.ModuleType] = {
   'reconstruct': reconstruct,
   'interpolate': interpolate,
   'sample': sample,
+  'edit': edit,
   'transfer': transfer,
   'neighbours': neighbours,
+  'export': export,
 }
 
 

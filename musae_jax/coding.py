@@ -3,18 +3,17 @@
 import dataclasses
 import functools
 import os
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import jax
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from musae_jax import assembly
+from musae_jax.directions import Directions
+from musae_jax.loaded import Loaded
 from musae_jax.models import Autoencoder
 from musae_jax.pianoroll import STEPS_PER_BAR, canonical
-
-if TYPE_CHECKING:  # orbax takes half a second, and a model's file has no need
-  from musae_jax import checkpoint
 
 _BATCH = 64  # one shape, so one compilation
 
@@ -31,12 +30,14 @@ class Coder:
     params: their parameters.
     num_steps: timesteps of a phrase.
     genres: names of the petals, around the ring.
+    directions: how codes change with attributes, which `edit` has to know.
   """
 
   model: Autoencoder
   params: dict
   num_steps: int
   genres: tuple[str, ...] = ()
+  directions: Directions | None = None
 
   @classmethod
   def load(cls, path: str | os.PathLike) -> Self:
@@ -49,18 +50,20 @@ class Coder:
       from musae_jax import exported
 
       return cls.of(exported.load(path))
+    # orbax takes half a second, and a model's file has no need of it.
     from musae_jax import checkpoint
 
     return cls.of(checkpoint.load(path))
 
   @classmethod
-  def of(cls, loaded: 'checkpoint.Loaded') -> Self:
+  def of(cls, loaded: Loaded) -> Self:
     """That of a checkpoint."""
     return cls(
       assembly.build_model(loaded.config),
       loaded.params,
       loaded.dataset['timesteps'],
       tuple(loaded.dataset['genres']),
+      loaded.directions,
     )
 
   @property

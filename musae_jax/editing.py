@@ -5,7 +5,7 @@ music gives back what it was given, a song for a song.
 """
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from musae_jax import (
   paths,
   phrases,
   songs,
+  steering,
 )
 from musae_jax.coding import Coder, Codes, Tokens
 from musae_jax.errors import UserError
@@ -202,6 +203,48 @@ class MusAE(Coder):
 
     def change(tokens):
       z = paths.turned(self.encode(tokens), np.arctan2(y, x), amount)
+      return self.decode(z)
+
+    return self._changed(music, change, keep, fill)
+
+  def edit(
+    self,
+    music: Music,
+    changes: Mapping[str, float],
+    keep: Collection[str] = (),
+    method: str = steering.DEFAULT,
+    fill: bool = False,
+  ) -> Music:
+    """The music with more or less of some attributes.
+
+    Args:
+      music: a song, or phrases.
+      changes: by attribute, 'density', or 'density/bass' of one track alone, in
+        standard deviations of the data; `attributes.NAMES` has them.
+      keep: as in `reconstruct`.
+      method: one of `steering.METHODS`.
+      fill: as in `cut`.
+
+    Raises:
+      UserError: an unknown attribute, or a model without directions.
+    """
+    if self.directions is None:
+      raise UserError(
+        'this model does not know how codes change with attributes; expected a '
+        'file that `musae export` wrote where its data set was'
+      )
+
+    def change(tokens):
+      z = steering.edit(
+        self.model,
+        self.params,
+        self.encode(tokens),
+        self.num_steps,
+        changes,
+        self.directions,
+        method,
+        keep,
+      )
       return self.decode(z)
 
     return self._changed(music, change, keep, fill)

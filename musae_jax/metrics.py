@@ -194,14 +194,24 @@ def _groove_consistency(v):
   return 1 - (onset[1:] != onset[:-1]).mean((0, 1))
 
 
-def _syncopation(v):
-  """Of the onsets between beats whose next stronger place is in the phrase."""
-  steps = np.arange(len(v.tokens))
-  strength = np.tile(_STRENGTH, len(steps) // STEPS_PER_BAR)
+def syncopation_places(
+  num_steps: int,
+) -> tuple[Int[np.ndarray, 'k'], Int[np.ndarray, 'k']]:
+  """Timesteps between beats, and of each the next stronger place.
+
+  Those whose next stronger place is in the phrase.
+  """
+  steps = np.arange(num_steps)
+  strength = np.tile(_STRENGTH, num_steps // STEPS_PER_BAR)
   odd, half = steps[strength == 0], steps[strength == 1]
-  off = np.concatenate([odd, half[half + 2 < len(steps)]])
-  off = off[off + 1 < len(steps)]
-  stronger = off + 1 + (strength[off] == 1)
+  off = np.concatenate([odd, half[half + 2 < num_steps]])
+  off = off[off + 1 < num_steps]
+  return off, off + 1 + (strength[off] == 1)
+
+
+def _syncopation(v):
+  """Of the onsets between beats, those without one at the stronger place."""
+  off, stronger = syncopation_places(len(v.tokens))
   syncopated = v.onset[off] & ~v.onset[stronger]
   return _mean(syncopated.sum(0), v.onset[off].sum(0))
 

@@ -12,23 +12,43 @@ import numpy as np
 import pytest
 from test_editing import CONFIG, compose, save, workdir  # noqa: F401
 
-from musae_jax import cli, midi, phrases
+from musae_jax import (
+  attributes,
+  checkpoint,
+  cli,
+  directions,
+  exported,
+  midi,
+  phrases,
+)
 from musae_jax.commands import shared
 
 ROOT = pathlib.Path(__file__).parents[1]
 HOSTILE = ROOT.parent / 'shared/midi/hostile'
-OF_SONGS = sorted(cli.COMMANDS.keys() - {'sample'})
-MAKING = ['interpolate', 'reconstruct', 'transfer']
+OF_SONGS = sorted(cli.COMMANDS.keys() - {'sample', 'export'})
+MAKING = ['edit', 'interpolate', 'reconstruct', 'transfer']
 
 
 LOADED = functools.cache(shared.load)
 
 
+@pytest.fixture(scope='session')
+def file(workdir, tmp_path_factory):  # noqa: F811
+  """An untrained model with steps of chance for its attributes."""
+  path = tmp_path_factory.mktemp('model') / 'a.musae'
+  shape = 2, len(attributes.NAMES), CONFIG['model']['latent_dim']
+  steps = np.random.default_rng(0).normal(size=shape)
+  std = np.ones(len(attributes.NAMES))
+  found = directions.Directions(attributes.NAMES, std, *steps)
+  exported.save(path, checkpoint.load(workdir), directions=found)
+  return path
+
+
 @pytest.fixture
-def model(workdir, monkeypatch):  # noqa: F811
-  """An untrained one, which is loaded and compiled but once."""
+def model(file, monkeypatch):
+  """The same, loaded and compiled but once."""
   monkeypatch.setattr(shared, 'load', LOADED)
-  return workdir
+  return file
 
 
 @pytest.fixture
@@ -46,6 +66,7 @@ def arguments(command, song, out, model, other=None):
     'reconstruct': [out, *model],
     'interpolate': [other or song, out, *model, '--steps', '2'],
     'transfer': [out, *model, '--genre', 'a'],
+    'edit': [out, *model, '--density', '-1', '--change', 'register/bass=1'],
     'neighbours': [out, *model, '--among', other or song],
   }[command]
 
@@ -285,6 +306,27 @@ def test_a_wrong_argument_is_named(flags, said, song, tmp_path, model, capsys):
 
 
 @pytest.mark.parametrize(
+  'flags, said',
+  [
+    ([], 'nothing to change, expected one of --density, '),
+    (['--density', 'more'], "'more', expected a number\n"),
+    (['--change', 'density'], "'density', expected a name and a change"),
+    (['--change', 'swing=1'], "no attribute 'swing', expected one of density"),
+    (['--change', 'register/drums=1'], "no attribute 'register/drums'"),
+  ],
+)
+def test_a_wrong_change_is_named(flags, said, song, tmp_path, model, capsys):
+  args = ['edit', song, tmp_path / 'out.mid', '--model', model, *flags]
+  assert said in refused(capsys, *args)
+  assert list(tmp_path.iterdir()) == [song]
+
+
+def test_a_model_without_directions(song, tmp_path, workdir, capsys):  # noqa: F811
+  args = arguments('edit', song, tmp_path / 'a.mid', workdir)
+  assert '`musae export`' in refused(capsys, *args)
+
+
+@pytest.mark.parametrize(
   'out, said',
   [
     ('a.wav', 'expected a name ending in .mid, or a folder'),
@@ -307,10 +349,10 @@ def test_a_model_without_petals(song, tmp_path, capsys):
   assert not (tmp_path / 'a.mid').exists()
 
 
-def test_a_damaged_model_is_a_line(song, tmp_path, model):
+def test_a_damaged_model_is_a_line(song, tmp_path, workdir):  # noqa: F811
   """In a process of its own, for what logs say to the terminal counts."""
   folder = tmp_path / 'run'
-  shutil.copytree(model, folder)
+  shutil.copytree(workdir, folder)
   for path in folder.rglob('d/*'):  # where the arrays' bytes are
     path.write_bytes(path.read_bytes()[:-9] + b'something')
   args = arguments('reconstruct', song, tmp_path / 'out.mid', folder)

@@ -27,20 +27,29 @@ ORDER = (
   'data',
   'batches',
   'metrics',
+  'attributes',
   'neighbours',
   'compute',
   'products',
   'lstm',
   'layers',
   'priors',
+  'directions',
+  'loaded',
   'losses',
   'models',
+  'descent',
+  'steering',
   'regularisers',
   'parallel',
   'resident',
   'training',
   'flops',
   'assembly',
+  'described',
+  'packing',
+  'exported',
+  'stablehlo',
   'checkpoint',
   'evaluation',
   'paths',
@@ -92,7 +101,13 @@ def test_the_data_set_knows_no_experiments():
 
 
 @pytest.mark.parametrize(
-  'module', ['tfds_lakh.pipeline', 'tfds_lakh.build', 'musae_jax.cli']
+  'module',
+  [
+    'tfds_lakh.pipeline',
+    'tfds_lakh.build',
+    'musae_jax.cli',
+    'musae_jax.commands.export',
+  ],
 )
 def test_what_starts_often_starts_light(module):
   heavy = '{"jax", "tensorflow_datasets", "matplotlib"}'

@@ -149,8 +149,8 @@ def whole(least: int):
   return parse
 
 
-def number(least: float, most: float = math.inf):
-  """Parses numbers within bounds."""
+def number(least: float = -math.inf, most: float = math.inf):
+  """Parses finite numbers, within bounds if there are any."""
 
   def parse(text: str) -> float:
     try:
@@ -158,8 +158,9 @@ def number(least: float, most: float = math.inf):
     except ValueError:
       value = math.nan
     if not least <= value <= most or math.isinf(value):
-      bounds = f'{least:g} to {most:g}' if most < math.inf else f'{least:g} up'
-      raise argparse.ArgumentTypeError(f'{text!r}, expected a number, {bounds}')
+      bounds = f', {least:g} ' if least > -math.inf else ''
+      bounds += f'to {most:g}' if most < math.inf else 'up' if bounds else ''
+      raise argparse.ArgumentTypeError(f'{text!r}, expected a number{bounds}')
     return value
 
   return parse

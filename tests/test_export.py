@@ -1,0 +1,119 @@
+"""`musae export`, from a run's folder to a file."""
+
+import argparse
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from musae_jax import (
+  assembly,
+  attributes,
+  checkpoint,
+  exported,
+  stablehlo,
+)
+from musae_jax.commands import export
+from musae_jax.errors import UserError
+
+CONFIG = {
+  'model': {'latent_dim': 6, 'width': 8, 'depth': 1, 'whitened': True},
+  'critic': {'width': 4, 'activation': 'tanh'},
+  'prior': {'kind': 'flower', 'num_components': 32},
+}
+
+
+@pytest.fixture(scope='module')
+def workdir(tmp_path_factory):
+  """A run on the data set of `tiny_bars`, which has been moved since."""
+  folder = tmp_path_factory.mktemp('run')
+  model, rng = assembly.build_model(CONFIG), np.random.default_rng(0)
+  shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), 32))
+  params = jax.tree.map(lambda x: np.float32(rng.normal(size=x.shape)), shapes)
+  dataset = {
+    'name': 'lakh_pianoroll/2bar/1.0.0',
+    'timesteps': 32,
+    'genres': ['rock', 'pop', 'jazz'],
+  }
+  config = {**CONFIG, 'data': {'dir': str(folder / 'gone')}}
+  with checkpoint.Checkpoints(folder, keep=checkpoint.Keep(1)) as checkpoints:
+    about = {'config': config, 'dataset': dataset}
+    checkpoints.save(3, {'params': params}, {}, about)
+  return folder
+
+
+def run(*argv):
+  parser = argparse.ArgumentParser()
+  export.add_arguments(parser)
+  return export.run(parser.parse_args(list(map(str, argv))))
+
+
+def test_a_file_with_directions(workdir, tiny_bars, tmp_path):
+  out = tmp_path / 'a.musae'
+  said = run(
+    workdir, '--out', out, '--dtype', 'int8', f'--data_dir={tiny_bars}'
+  )
+  loaded = exported.load(out)
+  names = loaded.directions.names
+  assert 'register/bass' in names
+  assert set(names) < set(attributes.NAMES)  # tiny songs are all as dense
+  assert said.facts == {
+    'out': str(out),
+    'bytes': out.stat().st_size,
+    'dtype': 'int8',
+    'attributes': list(names),
+    'stablehlo': None,
+  }
+  assert said.text == f'{out}: {out.stat().st_size:,} bytes, int8'
+
+
+def test_without_the_data_it_knows_no_directions(workdir, tmp_path, capsys):
+  run(workdir, '--out', tmp_path / 'a.musae')
+  assert exported.load(tmp_path / 'a.musae').directions is None
+  (line,) = capsys.readouterr().err.splitlines()
+  assert 'will not know how to edit' in line
+  assert '--data_dir' in line
+
+
+def test_what_cannot_be_exported(workdir, tiny_data, tmp_path):
+  out = f'--out={tmp_path / "a.musae"}'
+  with pytest.raises(UserError, match='no checkpoints in it'):
+    run(tmp_path, out)
+  with pytest.raises(UserError, match='no data set lakh_pianoroll/2bar'):
+    run(workdir, out, f'--data_dir={tmp_path}')
+  with pytest.raises(UserError, match='phrases have 8 timesteps'):
+    run(workdir, out, f'--data_dir={tiny_data}')
+  assert not list(tmp_path.iterdir())
+  with pytest.raises(OSError, match='No such file'):
+    run(workdir, f'--out={tmp_path}/none/a.musae')
+
+
+def test_stablehlo_is_of_the_same_model(workdir, tmp_path, monkeypatch):
+  written = []
+  monkeypatch.setattr(stablehlo, 'export', lambda *args: written.append(args))
+  out, folder = tmp_path / 'a.musae', tmp_path / 'served'
+  said = run(workdir, '--out', out, '--stablehlo', folder)
+  ((model, params, num_steps, where),) = written
+  loaded = exported.load(out)
+  assert model == assembly.build_model(loaded.config)
+  assert jax.tree.all(jax.tree.map(np.array_equal, params, loaded.params))
+  assert (num_steps, where) == (32, str(folder))
+  assert said.facts['stablehlo'] == str(folder)
+
+
+def test_without_flatbuffers_a_line_says_so(workdir, tmp_path, monkeypatch):
+  for name in [n for n in sys.modules if n.startswith('flatbuffers')]:
+    monkeypatch.delitem(sys.modules, name)
+  monkeypatch.setitem(sys.modules, 'flatbuffers', None)
+  monkeypatch.delitem(
+    sys.modules, 'jax._src.export.serialization', raising=False
+  )
+  with pytest.raises(UserError, match=r"--stablehlo: .*'flatbuffers'"):
+    run(
+      workdir,
+      '--out',
+      tmp_path / 'a.musae',
+      '--stablehlo',
+      tmp_path / 'served',
+    )
