@@ -32,15 +32,19 @@ MAKING = ['edit', 'interpolate', 'reconstruct', 'transfer']
 LOADED = functools.cache(shared.load)
 
 
-@pytest.fixture(scope='session')
-def file(workdir, tmp_path_factory):  # noqa: F811
-  """An untrained model with steps of chance for its attributes."""
-  path = tmp_path_factory.mktemp('model') / 'a.musae'
+def export(workdir, path):  # noqa: F811
+  """Writes an untrained model with steps of chance for its attributes."""
   shape = 2, len(attributes.NAMES), CONFIG['model']['latent_dim']
   steps = np.random.default_rng(0).normal(size=shape)
   std = np.ones(len(attributes.NAMES))
   found = directions.Directions(attributes.NAMES, std, *steps)
   exported.save(path, checkpoint.load(workdir), directions=found)
+
+
+@pytest.fixture(scope='session')
+def file(workdir, tmp_path_factory):  # noqa: F811
+  path = tmp_path_factory.mktemp('model') / 'a.musae'
+  export(workdir, path)
   return path
 
 

@@ -7,6 +7,7 @@ import re
 import shlex
 
 import pytest
+from test_commands import export
 from test_editing import CONFIG, compose, save
 
 from musae_jax import cli, midi
@@ -20,6 +21,7 @@ GENRES = ['rock', 'jazz', 'bossa nova', 'funk']
 def desk(tmp_path, monkeypatch):
   """A folder with an untrained model and songs, under the names of the text."""
   save(tmp_path / 'runs/quickstart', CONFIG, GENRES)
+  export(tmp_path / 'runs/quickstart', tmp_path / 'quickstart.musae')
   (tmp_path / 'my/songs').mkdir(parents=True)
   for name, bars in (
     ('song', 15),
@@ -35,7 +37,7 @@ def desk(tmp_path, monkeypatch):
 
 def test_the_blocks_run(desk, capsys):
   blocks = re.findall(r'```python\n(.*?)```', TEXT.read_text(), re.S)
-  assert len(blocks) == 9
+  assert len(blocks) == 10
   names = {}
   for block in blocks:
     exec(compile(block, str(TEXT), 'exec'), names)
