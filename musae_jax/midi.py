@@ -77,17 +77,23 @@ class Track(NamedTuple):
 
 
 class Song(NamedTuple):
-  """Tracks that sound, one tempo in bpm, the time signatures as written."""
+  """Tracks that sound, one tempo in bpm, the time signatures as written.
+
+  Attributes:
+    least_bars: how long it is at least, where it may end in silence.
+  """
 
   tracks: tuple[Track, ...]
   tempo: float = 120.0
   time_signatures: tuple[tuple[int, int], ...] = ((4, 4),)
+  least_bars: int = 0
 
   @property
   def num_bars(self) -> int:
-    """Bars of 16 timesteps up to the last note's end."""
+    """Bars of 16 timesteps up to the last note's end, or `least_bars`."""
     ends = [track.notes.end.max(initial=0) for track in self.tracks]
-    return -(-int(max(ends, default=0)) // STEPS_PER_BAR)
+    sounding = -(-int(max(ends, default=0)) // STEPS_PER_BAR)
+    return max(sounding, self.least_bars)
 
 
 def read(path) -> Song:

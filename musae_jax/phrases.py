@@ -198,7 +198,10 @@ def to_song(
   tempo: float = 120.0,
   names=TRACKS,
 ) -> Song:
-  """Four tracks, named and in 4/4; holds of nothing are silence."""
+  """Four tracks, named and in 4/4, as long as the tokens in whole bars.
+
+  Holds of nothing are silence.
+  """
   tokens = canonical(np.asarray(tokens))
   return Song(
     tuple(
@@ -206,6 +209,7 @@ def to_song(
       for name, program, role, column in zip(names, programs, TRACKS, tokens.T)
     ),
     float(tempo),
+    least_bars=-(-len(tokens) // STEPS_PER_BAR),
   )
 
 

@@ -33,7 +33,7 @@ def windows(song: Song, num_steps: int, fill: bool = False) -> Pieces:
   Raises:
     SongError: not 4/4 throughout, a role missing, no notes.
   """
-  if not song.num_bars:
+  if not any(len(track.notes.pitch) for track in song.tracks):
     raise SongError('no notes in it, expected some')
   try:
     phrases.check_metre(song)
@@ -131,7 +131,8 @@ def excerpt(song: Song, first: int, last: int) -> Song:
   low, high = first * STEPS_PER_BAR, last * STEPS_PER_BAR
   tracks = (_between(track, low, high) for track in song.tracks)
   return song._replace(
-    tracks=tuple(track for track in tracks if len(track.notes.pitch))
+    tracks=tuple(track for track in tracks if len(track.notes.pitch)),
+    least_bars=last - first,
   )
 
 
@@ -162,7 +163,7 @@ def one_after_another(found: list[Song], num_bars: int) -> Song:
     for i, song in enumerate(found)
   ]
   tracks = tuple(_strung(parts) for parts in zip(*later, strict=True))
-  return found[0]._replace(tracks=tracks)
+  return found[0]._replace(tracks=tracks, least_bars=num_bars * len(found))
 
 
 def _later(track: Track, steps: int) -> Track:

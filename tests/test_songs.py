@@ -110,3 +110,15 @@ def test_songs_one_after_another():
   found = songs.one_after_another([song, song], num_bars=2)
   assert listed(found.tracks[0]) == [(40, 0, 4), (40, 32, 36)]
   assert listed(found.tracks[1]) == [(60, 2, 30), (60, 34, 62)]
+
+
+def test_silence_at_the_end_is_of_the_song(tmp_path):
+  """A phrase of two bars is two bars, whatever sounds in it."""
+  tokens = np.full((1, 32, 4), SILENCE, np.uint8)
+  tokens[0, 0, 1] = 40
+  song = songs.of_phrases(tokens)
+  assert song.num_bars == 2
+  assert songs.one_after_another([song, song], num_bars=2).num_bars == 4
+  assert songs.excerpt(song, 0, 2).num_bars == 2
+  with pytest.raises(phrases.SongError, match='no notes'):
+    songs.windows(songs.excerpt(song, 1, 2), 32, fill=True)
