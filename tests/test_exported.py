@@ -225,6 +225,7 @@ def other_dtype(header, about):
     (in_prior(num_components=1e9), 'expected a count of at most 4096'),
     (in_prior(num_components=10**6), 'num_components is 1000000'),
     (in_prior(variance=-1.0), 'variance is -1.0, expected a number above 0'),
+    (in_prior(variance=1e-300), 'expected one of positive scale'),
     (in_prior(variance='x'), "'x', expected a number above 0"),
     (in_prior(petals=3), 'prior.petals is set'),
     (in_dataset(timesteps=33), 'timesteps is 33, expected whole bars'),
