@@ -17,7 +17,7 @@ from musae_jax.models import Autoencoder
 from musae_jax.pianoroll import TRACKS, canonical
 
 METHODS = ('difference', 'ridge', 'gradient')
-# Searched along, it moves register best and the others as well as any, by
+# Searched along, it moves register best and the others about as well as any, by
 # experiments/benchmarks/editing.py; the directions take a tenth of the time.
 DEFAULT = 'gradient'
 
