@@ -115,14 +115,15 @@ def _check_prior(prior: dict) -> None:
     )
   types = {f.name: f.type for f in dataclasses.fields(assembly.PRIORS[kind])}
   for name, value in prior.items():
+    if name == 'kind':
+      continue
     count = types.get(name) is int
-    if name != 'kind' and (
-      type(value) not in (int, float)
-      or (count and not (type(value) is int and value <= _MOST_COMPONENTS))
-    ):
+    known = (int,) if count else (int, float)
+    most = _MOST_COMPONENTS if count else math.inf
+    if type(value) not in known or not 0 < value <= most:
       raise DescriptionError(
         f'config.prior.{name} is {value!r}, expected '
-        + (f'a count of at most {_MOST_COMPONENTS}' if count else 'a number')
+        + (f'a count of at most {most}' if count else 'a number above 0')
       )
 
 
