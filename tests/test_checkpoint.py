@@ -219,7 +219,8 @@ def test_unfinished_save_is_not_seen_and_reading_leaves_it(tmp_path):
 
 def test_load_returns_what_the_command_needs(tmp_path):
   fill(tmp_path)
-  config, params, step, dataset = checkpoint.load(tmp_path)
+  config, params, step, dataset, fitted = checkpoint.load(tmp_path)
+  assert fitted is None
   assert config == ABOUT['config']
   assert dataset == ABOUT['dataset']
   assert step == 2
