@@ -87,5 +87,14 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
   return args
 
 
+def run() -> None:
+  """The program: runs the command, and ends with its status."""
+  status = main()
+  if status:
+    sys.stderr.flush()
+    # Threads of a load that failed would complain of each other at the exit.
+    os._exit(status)
+
+
 if __name__ == '__main__':
-  sys.exit(main())
+  run()

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import math
 import os
 import re
@@ -48,7 +49,9 @@ def load(path: str) -> 'MusAE':
   logging.set_verbosity(logging.ERROR)  # an error says in a line what was met
   cache.keep_programs()
   try:
-    return MusAE.load(path)
+    # Of a damaged array orbax says it in a line, and its threads in many more.
+    with contextlib.redirect_stderr(io.StringIO()):
+      return MusAE.load(path)
   except UserError:
     raise
   # What a file that is no model, or an altered one, may make of its fields.
