@@ -16,11 +16,9 @@ whether it fits, and what its devices would send each other.
 
 import argparse
 import contextlib
-import logging
 import os
 import signal
 import sys
-import threading
 
 import jax
 from ml_collections import ConfigDict
@@ -45,7 +43,7 @@ from experiments.resumed import (
 )
 from musae_jax import arguments, cache, checkpoint, machine, parallel
 from musae_jax.alone import alone
-from musae_jax.errors import first_line
+from musae_jax.errors import first_line, hush_threads
 
 # Of one line each.
 _ERRORS = (*build.ERRORS, RunError, parallel.ProcessError, ahead.TopologyError)
@@ -264,25 +262,6 @@ def _explain(error: BaseException) -> ending.Ending | None:
   return None
 
 
-def _hush_threads() -> None:
-  """Has only the main thread report errors.
-
-  What a thread of orbax raises, orbax raises there again, and there it becomes
-  one line.
-  """
-  hook = sys.unraisablehook
-
-  def report(unraisable):
-    if threading.current_thread() is threading.main_thread():
-      hook(unraisable)
-
-  sys.unraisablehook = report
-  logging.getLogger('asyncio').disabled = True  # whose loops are orbax's
-  logging.getLogger('absl').addFilter(
-    lambda record: not (record.exc_info and 'orbax' in record.pathname)
-  )
-
-
 if __name__ == '__main__':
-  _hush_threads()
+  hush_threads()
   sys.exit(main())

@@ -10,6 +10,7 @@ MODEL is the folder of a training run, or an exported file.
 
 import argparse
 import json
+import logging
 import os
 import sys
 import types
@@ -27,7 +28,7 @@ from musae_jax.commands import (
   sample,
   transfer,
 )
-from musae_jax.errors import UserError
+from musae_jax.errors import UserError, hush_threads
 
 COMMANDS: dict[str, types.ModuleType] = {
   'inspect': inspect,
@@ -89,11 +90,10 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
 
 def run() -> None:
   """The program: runs the command, and ends with its status."""
-  status = main()
-  if status:
-    sys.stderr.flush()
-    # Threads of a load that failed would complain of each other at the exit.
-    os._exit(status)
+  hush_threads()
+  # What was met in reading a model, its error says in a line.
+  logging.getLogger('absl').setLevel(logging.ERROR)
+  sys.exit(main())
 
 
 if __name__ == '__main__':

@@ -121,7 +121,7 @@ def test_report_has_every_row_and_null_where_undefined():
   accuracy = figures['accuracy']
   assert accuracy['this model']['drums'] == 0.5
   assert accuracy['this model']['dbgs'] == pytest.approx(3.5 / 4)
-  assert accuracy['paper, other data: Autoencoder, mixture']['strings'] == 0.825
+  assert accuracy['paper, other data: MusAE, mixture']['strings'] == 0.825
   assert figures['onset_f1']['always hold']['bass'] is None
   assert figures['onset_f1']['always hold']['dbgs'] is None
   assert not any('paper' in row for row in figures['onset_f1'])

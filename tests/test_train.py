@@ -111,9 +111,9 @@ def kill_when(process, condition):
 
 
 def last_step(workdir):
-  path = workdir / writer.METRICS
-  lines = path.read_text().splitlines() if path.exists() else []
-  return max((json.loads(line)['step'] for line in lines), default=0)
+  written = (workdir / writer.METRICS).exists()
+  lines = writer.read(workdir) if written else []
+  return max((line['step'] for line in lines), default=0)
 
 
 def test_killed_and_resumed_run_equals_an_undisturbed_one(

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import io
 import math
 import os
 import re
@@ -42,16 +41,11 @@ def load(path: str) -> 'MusAE':
   Raises:
     UserError: it cannot be read, or is none.
   """
-  from absl import logging
-
   from musae_jax import MusAE, cache
 
-  logging.set_verbosity(logging.ERROR)  # an error says in a line what was met
   cache.keep_programs()
   try:
-    # Of a damaged array orbax says it in a line, and its threads in many more.
-    with contextlib.redirect_stderr(io.StringIO()):
-      return MusAE.load(path)
+    return MusAE.load(path)
   except UserError:
     raise
   # What a file that is no model, or an altered one, may make of its fields.
