@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+from collections.abc import Callable
 from typing import Self
 
 import jax
@@ -73,11 +74,11 @@ class Coder:
 
   def posterior(self, tokens: Tokens) -> tuple[Codes, Codes]:
     """Mean and scale of each phrase's posterior, in the prior's axes."""
-    return _in_batches(self._encode, tokens)
+    return in_batches(self._encode, tokens)
 
   def decode(self, z: Codes) -> Tokens:
     """The most likely phrase of each code, without holds of nothing."""
-    tokens = _in_batches(self._decode, np.asarray(z, np.float32))
+    tokens = in_batches(self._decode, np.asarray(z, np.float32))
     return canonical(tokens.swapaxes(0, 1)).swapaxes(0, 1)
 
   @functools.cached_property
@@ -95,7 +96,7 @@ class Coder:
     return functools.partial(jax.jit(most_likely), self.params)
 
 
-def _in_batches(function, rows):
+def in_batches(function: Callable, rows: np.ndarray):
   """What `function` makes of all rows, of which it sees so many at once."""
   parts = []
   for start in range(0, max(len(rows), 1), _BATCH):

@@ -235,17 +235,9 @@ class MusAE(Coder):
       )
 
     def change(tokens):
-      z = steering.edit(
-        self.model,
-        self.params,
-        self.encode(tokens),
-        self.num_steps,
-        changes,
-        self.directions,
-        method,
-        keep,
-      )
-      return self.decode(z)
+      z = self.encode(tokens)
+      edited = steering.edit(self, z, changes, self.directions, method, keep)
+      return self.decode(edited)
 
     return self._changed(music, change, keep, fill)
 

@@ -35,12 +35,12 @@ def test_score_of_an_edit_that_does_half_of_what_it_is_asked():
     tokens[:, ::4, 1] = np.uint8(z[:, :1])
     return tokens
 
-  def move(model, params, z, num_steps, targets, fitted, method):
+  def move(coder, z, targets, fitted, method):
     assert method == 'magic'
     return z + 5 * targets['register']
 
-  instrument = types.SimpleNamespace(decode=decode, params={}, num_steps=16)
-  subject = types.SimpleNamespace(instrument=instrument, model=None)
+  instrument = types.SimpleNamespace(decode=decode)
+  subject = types.SimpleNamespace(instrument=instrument)
   codes = np.full((3, 1), 60.0)
   found = editing.score(subject, fitted, codes, 'register', 'magic', move)
   # Changes of 5 and 10 halves of a semitone are played as whole ones.

@@ -4,7 +4,14 @@ import jax
 import numpy as np
 import pytest
 
-from musae_jax import assembly, attributes, descent, directions, steering
+from musae_jax import (
+  assembly,
+  attributes,
+  coding,
+  descent,
+  directions,
+  steering,
+)
 
 CONFIG = {
   'model': {'latent_dim': 8, 'width': 8, 'depth': 1, 'whitened': True},
@@ -30,6 +37,11 @@ def params(model):
   logits['bias'][..., 128:] = 3
   logits['kernel'][..., 128:] *= 2
   return params
+
+
+@pytest.fixture(scope='module')
+def coder(model, params):
+  return coding.Coder(model, params, STEPS)
 
 
 @pytest.fixture(scope='module')
@@ -63,24 +75,20 @@ def decoded(model, params, z):
 @pytest.mark.parametrize('name', ['density', 'register'])
 @pytest.mark.parametrize('change', [-0.5, 0.5])
 def test_the_slope_leads_where_it_is_asked_to(
-  model, params, z, fitted, name, change
+  coder, model, params, z, fitted, name, change
 ):
   std = fitted.std[fitted.names.index(name)]
-  moved = steering.move(
-    model, params, z, STEPS, {name: change}, fitted, 'gradient'
-  )
+  moved = steering.move(coder, z, {name: change}, fitted, 'gradient')
   before, after = (values(model, params, x, name) for x in (z, moved))
   way = (after - before) / (std * change)
   assert np.nanmean(way) > 0.3
   assert np.nanmean(way > 0) > 0.8
 
 
-def test_a_track_that_is_kept_changes_less(model, params, z, fitted):
+def test_a_track_that_is_kept_changes_less(coder, model, params, z, fitted):
   change = {'density/guitar': 2.0}
   free, kept = (
-    steering.move(
-      model, params, z, STEPS, change, fitted, 'gradient', keep=keep
-    )
+    steering.move(coder, z, change, fitted, 'gradient', keep=keep)
     for keep in ((), ('bass',))
   )
   before = decoded(model, params, z)[..., 1]
@@ -125,9 +133,9 @@ def test_other_attributes_stay(model, params, z, fitted):
   assert changed[1] < 0.7 * changed[0]
 
 
-def test_directions_go_as_far_as_is_asked(model, params, z, fitted):
+def test_directions_go_as_far_as_is_asked(coder, model, z, fitted):
   targets = {'density': 0.5, 'register': -2.0}
-  moved = steering.move(model, params, z, STEPS, targets, fitted, 'difference')
+  moved = steering.move(coder, z, targets, fitted, 'difference')
   expected = np.zeros(z.shape[1])
   expected[[0, 2]] = 0.5, -2
   away = (moved - z) / model.prior.std
@@ -135,12 +143,10 @@ def test_directions_go_as_far_as_is_asked(model, params, z, fitted):
 
 
 @pytest.mark.parametrize('method', steering.METHODS)
-def test_the_search_only_helps(model, params, z, fitted, method):
+def test_the_search_only_helps(coder, model, params, z, fitted, method):
   """It may stay, so no phrase is left further from what was asked."""
   asked = 0.8
-  moved = steering.edit(
-    model, params, z, STEPS, {'density': asked}, fitted, method
-  )
+  moved = steering.edit(coder, z, {'density': asked}, fitted, method)
   names = attributes.KINDS
   before, after = (
     attributes.measure(decoded(model, params, x)) for x in (z, moved)
@@ -153,16 +159,14 @@ def test_the_search_only_helps(model, params, z, fitted, method):
     cost += off**2 * (1 if name == 'density' else steering._OTHERS)
   assert (cost <= asked**2 + 1e-4).all()
   assert cost.mean() < 0.95 * asked**2
-  end = steering.move(
-    model, params, z, STEPS, {'density': asked}, fitted, method
-  )
+  end = steering.move(coder, z, {'density': asked}, fitted, method)
   along = ((moved - z) * (end - z)).sum(-1) / ((end - z) ** 2).sum(-1)
   np.testing.assert_allclose(moved - z, along[:, None] * (end - z), atol=2e-4)
 
 
-def test_nothing_asked_nothing_changed(model, params, z, fitted):
+def test_nothing_asked_nothing_changed(coder, z, fitted):
   for method in steering.METHODS:
-    moved = steering.edit(model, params, z, STEPS, {}, fitted, method)
+    moved = steering.edit(coder, z, {}, fitted, method)
     np.testing.assert_allclose(moved, z, atol=1e-6)
 
 
@@ -178,18 +182,18 @@ def test_nothing_asked_nothing_changed(model, params, z, fitted):
     ),
   ],
 )
-def test_what_cannot_be_asked(model, params, z, fitted, asked, message):
+def test_what_cannot_be_asked(coder, z, fitted, asked, message):
   asked = {'targets': {}, **asked}
   with pytest.raises(ValueError, match=message):
-    steering.edit(model, params, z, STEPS, fitted=fitted, **asked)
+    steering.edit(coder, z, fitted=fitted, **asked)
 
 
-def test_fit_is_of_the_phrases_codes(model, params):
+def test_fit_is_of_the_phrases_codes(coder, model, params):
   rng = np.random.default_rng(0)
   phrases = rng.integers(0, 130, (70, STEPS, 4), np.uint8)
   phrases[rng.random(phrases.shape) < 0.5] = 129
   tags = rng.random((70, 4)) < 0.5
-  fitted = steering.fit(model, params, phrases, tags)
+  fitted = steering.fit(coder, phrases, tags)
   codes = np.asarray(model.encode(params, phrases).mean)
   expected = directions.fit(
     codes, attributes.measure(phrases), model.prior, tags

@@ -53,10 +53,7 @@ def fit(subject: Subject, num_phrases: int = _FITTED) -> directions.Directions:
   split = subject.splits.train
   rows = batches.permutation(len(split), 2, 0)[:num_phrases]
   return steering.fit(
-    subject.model,
-    subject.instrument.params,
-    split.phrases[rows],
-    split.genres[rows],
+    subject.instrument, split.phrases[rows], split.genres[rows]
   )
 
 
@@ -83,15 +80,7 @@ def score(
   asked, achieved, leaked, kept, took = [], [], [], [], []
   for change in CHANGES:
     began = time.perf_counter()
-    edited = move(
-      subject.model,
-      subject.instrument.params,
-      codes,
-      subject.instrument.num_steps,
-      {name: change},
-      fitted,
-      method,
-    )
+    edited = move(subject.instrument, codes, {name: change}, fitted, method)
     took.append(time.perf_counter() - began)
     after = decode(edited)
     found = attributes.measure(after)

@@ -65,16 +65,18 @@ def run(args: argparse.Namespace) -> Said:
     OSError: a file cannot be written.
   """
   # JAX takes a second to import, which --help shall not wait for.
-  from musae_jax import assembly, checkpoint, exported, stablehlo
+  from musae_jax import checkpoint, exported, stablehlo
+  from musae_jax.coding import Coder
 
   try:
     loaded = checkpoint.load(args.workdir)
-    model = assembly.build_model(loaded.config)
-    directions = _directions(args, loaded, model)
+    coder = Coder.of(loaded)
+    directions = _directions(args, loaded, coder)
     exported.save(args.out, loaded, args.dtype, directions)
     if args.stablehlo:
-      num_steps = loaded.dataset['timesteps']
-      stablehlo.export(model, loaded.params, num_steps, args.stablehlo)
+      stablehlo.export(
+        coder.model, coder.params, coder.num_steps, args.stablehlo
+      )
   except ImportError as error:
     raise UserError(f'--stablehlo: {first_line(error)}') from error
   except OSError:
@@ -95,7 +97,7 @@ def run(args: argparse.Namespace) -> Said:
   return Said('\n'.join(lines), facts)
 
 
-def _directions(args, loaded, model):
+def _directions(args, loaded, coder):
   """How codes change with attributes; None where the data set is gone."""
   from musae_jax import batches, data, steering
 
@@ -123,6 +125,4 @@ def _directions(args, loaded, model):
       + ', '.join(expected[1])
     )
   rows = batches.permutation(len(split), 2, 0)[:_FITTED]
-  return steering.fit(
-    model, loaded.params, split.phrases[rows], split.genres[rows]
-  )
+  return steering.fit(coder, split.phrases[rows], split.genres[rows])
