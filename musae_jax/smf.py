@@ -3,7 +3,7 @@
 pretty_midi ends a track at its last note: a bar that ends in silence would be
 cut short, and a loop of it limp. It also has times in seconds, where tracks
 that stay as they were played are to stay so to the tick. mido, on which it
-stands, has neither fault.
+stands, has neither fault; only who writes imports it.
 """
 
 import functools
@@ -12,7 +12,6 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import mido
 import numpy as np
 from jaxtyping import Integer
 
@@ -53,6 +52,8 @@ def encode(
   Raises:
     ValueError: a value that MIDI has no bytes for.
   """
+  import mido
+
   microseconds = min(max(round(60e6 / tempo), 1), _MAX_MICROSECONDS)
   conductor = [mido.MetaMessage('set_tempo', tempo=microseconds)]
   for numerator, denominator in signatures:
@@ -99,6 +100,8 @@ def apart(part: Part) -> Part:
 
 def _events(part: Part, channel: int) -> list[tuple[int, int, Any]]:
   """(tick, rank, message): at one tick the lower rank comes first."""
+  import mido
+
   made = functools.partial(mido.Message, channel=channel)
   found = [
     (0, 0, mido.MetaMessage('track_name', name=part.name)),
@@ -111,7 +114,9 @@ def _events(part: Part, channel: int) -> list[tuple[int, int, Any]]:
   return found
 
 
-def _track(events: list[tuple[int, int, Any]], length: int) -> mido.MidiTrack:
+def _track(events: list[tuple[int, int, Any]], length: int) -> list[Any]:
+  import mido
+
   now, track = 0, mido.MidiTrack()
   for tick, _, message in sorted(events, key=lambda event: event[:2]):
     message.time, now = tick - now, tick

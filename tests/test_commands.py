@@ -229,7 +229,7 @@ def test_attributes_are_a_table(song, capsys):
 
 
 def test_help_is_instant_and_says_what_each_does(capsys):
-  heavy = '{"jax", "matplotlib", "pretty_midi", "scipy"}'
+  heavy = '{"jax", "matplotlib", "mido", "pretty_midi", "scipy"}'
   code = 'import sys; from musae_jax import cli; cli._parsed(["inspect", "a"])'
   code += f'; print({heavy} & set(sys.modules))'
   command = [sys.executable, '-c', code]

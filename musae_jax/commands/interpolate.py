@@ -8,11 +8,9 @@ they come one after another. Tempo, names and instruments are the first song's.
 
 import argparse
 
-from musae_jax import phrases, songs
+from musae_jax import paths, phrases, songs
 from musae_jax.commands import output, shared
 from musae_jax.pianoroll import STEPS_PER_BAR
-
-_PATHS = 'line', 'sphere', 'arc'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     '--path',
-    choices=_PATHS,
+    choices=paths.PATHS,
     default='line',
     help='the way: straight (line, the default), around the origin (sphere), '
     'or from genre to genre along their ring (arc)',
@@ -53,19 +51,18 @@ def run(args: argparse.Namespace) -> shared.Said:
   )
   num_bars = min(first.num_bars, last.num_bars)
   name = f'{shared.stem(args.song)}-to-{shared.stem(args.other)}'
-  paths = output.write_all(args, name, found, num_bars)
+  files = output.write_all(args, name, found, num_bars)
   rolls = [phrases.to_tokens(song, num_bars * STEPS_PER_BAR) for song in found]
   differs = [float((roll != rolls[0]).mean()) for roll in rolls]
-  where = paths[0] if len(paths) == 1 else f'{args.out}: {len(paths)} files'
   shares = ', '.join(f'{share:.0%}' for share in differs)
   lines = [
-    f'{where}: {args.steps} steps of {num_bars} bars; timesteps that differ '
-    f'from the first: {shares}'
+    f'{output.where(args, files)}: {args.steps} steps of {num_bars} bars; '
+    f'timesteps that differ from the first: {shares}'
   ]
   lines += output.show(
     args,
     {f'step {i}': roll for i, roll in enumerate(rolls, 1)},
     songs.one_after_another(found, num_bars),
   )
-  facts = {'out': paths, 'bars': num_bars, 'differs_from_first': differs}
+  facts = {'out': files, 'bars': num_bars, 'differs_from_first': differs}
   return shared.Said('\n'.join(lines), facts)

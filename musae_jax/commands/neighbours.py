@@ -50,11 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     metavar='N',
     help='how many; 5 by default',
   )
-  parser.add_argument(
-    '--fill',
-    action='store_true',
-    help='take silence for drums, bass or guitar where a song has none',
-  )
+  shared.add_fill(parser)
 
 
 def run(args: argparse.Namespace) -> shared.Said:

@@ -117,6 +117,11 @@ def write_all(
   ]
 
 
+def where(args: argparse.Namespace, paths: list[str]) -> str:
+  """Says where songs were written: the file, or the folder and how many."""
+  return paths[0] if len(paths) == 1 else f'{args.out}: {len(paths)} files'
+
+
 def show(args: argparse.Namespace, rolls: Rolls, song: midi.Song) -> list[str]:
   """Draws the rolls and renders the song where asked; returns lines on it."""
   lines = []

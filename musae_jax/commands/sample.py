@@ -61,10 +61,10 @@ def run(args: argparse.Namespace) -> shared.Said:
   paths = output.write_all(
     args, shared.name_of(genre), found, instrument.num_bars
   )
-  where = paths[0] if len(paths) == 1 else f'{args.out}: {len(paths)} files'
   phrases = 'phrase' if args.n == 1 else 'phrases'
   lines = [
-    f'{where}: {args.n} {phrases} of {instrument.num_bars} bars, {genre}'
+    f'{output.where(args, paths)}: {args.n} {phrases} of '
+    f'{instrument.num_bars} bars, {genre}'
   ]
   lines += output.show(
     args,

@@ -60,6 +60,15 @@ def add_song(parser: argparse.ArgumentParser, name: str = 'song') -> None:
   parser.add_argument(name, metavar='IN.mid', help='a MIDI file')
 
 
+def add_fill(parser: argparse.ArgumentParser) -> None:
+  """Declares --fill."""
+  parser.add_argument(
+    '--fill',
+    action='store_true',
+    help='take silence for drums, bass or guitar where a song has none',
+  )
+
+
 def add_reading(parser: argparse.ArgumentParser) -> None:
   """Declares how a song is taken: --bars and --fill."""
   parser.add_argument(
@@ -68,11 +77,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     metavar='FIRST-LAST',
     help='only these bars of the song, such as 9-16; all by default',
   )
-  parser.add_argument(
-    '--fill',
-    action='store_true',
-    help='take silence for drums, bass or guitar where the song has none',
-  )
+  add_fill(parser)
 
 
 def add_keeping(parser: argparse.ArgumentParser) -> None:
