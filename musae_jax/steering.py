@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from musae_jax import attributes, descent, directions
+from musae_jax import attributes, batches, descent, directions
 from musae_jax.coding import Coder, Codes, in_batches
+from musae_jax.data import Split
 from musae_jax.directions import Directions
 from musae_jax.errors import UserError
 from musae_jax.pianoroll import TRACKS
@@ -22,11 +23,24 @@ DEFAULT = 'gradient'
 # How far along a way an edit may go, in what a method finds right; or not at
 # all.
 _AMOUNTS = (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3)
+# Phrases of a split that directions are fitted to.
+_FITTED = 10_000
 # Beside a squared distance of 1 standard deviation from what is asked: one of
 # another attribute from what it was; a nat that a track's tokens differ by,
 # where it is to be kept and where not; and a nat an axis that a code gets less
 # likely by.
 _OTHERS, _KEPT, _REST, _PRIOR = 0.3, 10.0, 0.3, 1.0
+
+
+def fit_split(coder: Coder, split: Split) -> Directions:
+  """What `fit` finds in some thousands of a split's phrases, of chance.
+
+  Args:
+    coder: the model.
+    split: the training split.
+  """
+  rows = batches.permutation(len(split), 2, 0)[:_FITTED]
+  return fit(coder, split.phrases[rows], split.genres[rows])
 
 
 def fit(

@@ -2,9 +2,9 @@
 
 import types
 
-import jax
 import numpy as np
 import pytest
+from test_editing import random_params
 
 from experiments.benchmarks import editing
 from musae_jax import assembly, attributes, checkpoint, directions
@@ -53,9 +53,8 @@ def test_score_of_an_edit_that_does_half_of_what_it_is_asked():
 def test_the_table(tiny_bars, tmp_path, capsys, monkeypatch):
   monkeypatch.setattr(editing, 'CHANGES', (-1.0, 1.0))
   monkeypatch.setattr(editing.attributes, 'KINDS', ('register',))
-  model, rng = assembly.build_model(CONFIG), np.random.default_rng(0)
-  shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), 32))
-  params = jax.tree.map(lambda x: np.float32(rng.normal(size=x.shape)), shapes)
+  model = assembly.build_model(CONFIG)
+  params = random_params(model)
   config = {
     **CONFIG,
     'data': {

@@ -52,6 +52,13 @@ class Echo(editing.MusAE):
     return z
 
 
+def random_params(model):
+  """Parameters of a model that has much to say: none has been trained."""
+  rng = np.random.default_rng(0)
+  shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), 1))
+  return jax.tree.map(lambda x: np.float32(rng.normal(size=x.shape)), shapes)
+
+
 def save(folder, config=CONFIG, genres=('a', 'b')):
   """A checkpoint of an untrained model of two-bar phrases."""
   model = assembly.build_model(config)

@@ -6,6 +6,7 @@ import sys
 import jax
 import numpy as np
 import pytest
+from test_editing import random_params
 
 from musae_jax import (
   assembly,
@@ -28,9 +29,8 @@ CONFIG = {
 def workdir(tmp_path_factory):
   """A run on the data set of `tiny_bars`, which has been moved since."""
   folder = tmp_path_factory.mktemp('run')
-  model, rng = assembly.build_model(CONFIG), np.random.default_rng(0)
-  shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), 32))
-  params = jax.tree.map(lambda x: np.float32(rng.normal(size=x.shape)), shapes)
+  model = assembly.build_model(CONFIG)
+  params = random_params(model)
   dataset = {
     'name': 'lakh_pianoroll/2bar/1.0.0',
     'timesteps': 32,

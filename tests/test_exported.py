@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_editing import random_params
 
 from musae_jax import assembly, exported
 from musae_jax.directions import Directions
@@ -32,9 +33,8 @@ def same(a, b):
 
 @pytest.fixture(scope='module')
 def loaded():
-  model, rng = assembly.build_model(CONFIG), np.random.default_rng(0)
-  shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), 1))
-  params = jax.tree.map(lambda x: np.float32(rng.normal(size=x.shape)), shapes)
+  model = assembly.build_model(CONFIG)
+  params = random_params(model)
   return Loaded(CONFIG, params, 3, {**DATASET, 'train_phrases': 7})
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.export
 import numpy as np
 import pytest
+from test_editing import random_params
 
 from musae_jax import assembly, stablehlo
 
@@ -26,9 +27,7 @@ def model():
 
 @pytest.fixture(scope='module')
 def params(model):
-  rng = np.random.default_rng(0)
-  shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), STEPS))
-  return jax.tree.map(lambda x: np.float32(rng.normal(size=x.shape)), shapes)
+  return random_params(model)
 
 
 @pytest.fixture(scope='module')

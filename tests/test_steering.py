@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from test_editing import random_params
 
 from musae_jax import (
   assembly,
@@ -28,10 +29,7 @@ def model():
 
 @pytest.fixture(scope='module')
 def params(model):
-  """Of a decoder that has much to say: none has been trained."""
-  rng = np.random.default_rng(0)
-  shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), STEPS))
-  params = jax.tree.map(lambda x: np.float32(rng.normal(size=x.shape)), shapes)
+  params = random_params(model)
   # So that holds and silences are likely at some codes, and not at others.
   logits = params['decoder']['params']['tracks']['logits']
   logits['bias'][..., 128:] = 3

@@ -19,14 +19,12 @@ from jaxtyping import Float, UInt8
 
 from experiments import build
 from experiments.artefacts.subject import Subject
-from musae_jax import arguments, attributes, batches, directions, steering
+from musae_jax import arguments, attributes, directions, steering
 from musae_jax.pianoroll import NUM_PITCHES
 
 # Asked for, in standard deviations.
 CHANGES = (-1.0, -0.5, 0.5, 1.0)
 MOVES = {'': steering.move, ', searched': steering.edit}
-# Training phrases that directions are fitted to.
-_FITTED = 10_000
 
 
 class Score(NamedTuple):
@@ -46,15 +44,6 @@ class Score(NamedTuple):
   leakage: float
   kept: float
   seconds: float
-
-
-def fit(subject: Subject, num_phrases: int = _FITTED) -> directions.Directions:
-  """The directions of a model, from its training split."""
-  split = subject.splits.train
-  rows = batches.permutation(len(split), 2, 0)[:num_phrases]
-  return steering.fit(
-    subject.instrument, split.phrases[rows], split.genres[rows]
-  )
 
 
 def notes_kept(
@@ -110,7 +99,7 @@ def _mean(parts) -> float:
 
 def table(subject: Subject, num_phrases: int) -> str:
   """Every method on every attribute of the whole phrase, as Markdown."""
-  fitted = fit(subject)
+  fitted = steering.fit_split(subject.instrument, subject.splits.train)
   codes = subject.means[:num_phrases]
   lines = [
     '| attribute | method | slope | correlation | leakage | notes kept '

@@ -17,8 +17,6 @@ from musae_jax.commands.shared import Said
 from musae_jax.errors import UserError, first_line
 
 _DTYPES = ('float32', 'bfloat16', 'int8')
-# Training phrases that say how codes change with attributes.
-_FITTED = 10_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +97,7 @@ def run(args: argparse.Namespace) -> Said:
 
 def _directions(args, loaded, coder):
   """How codes change with attributes; None where the data set is gone."""
-  from musae_jax import batches, data, steering
+  from musae_jax import data, steering
 
   about = loaded.config.get('data', {})
   where = args.data_dir or about.get('dir')
@@ -124,5 +122,4 @@ def _directions(args, loaded, coder):
       f'{", ".join(known[1])}; expected those of the run, {expected[0]} and '
       + ', '.join(expected[1])
     )
-  rows = batches.permutation(len(split), 2, 0)[:_FITTED]
-  return steering.fit(coder, split.phrases[rows], split.genres[rows])
+  return steering.fit_split(coder, split)
