@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from experiments.config_flag import ConfigError
-from musae_jax import assembly, checkpoint, data, models, priors, training
+from musae_jax import assembly, data, loaded, models, priors, training
+from musae_jax.errors import UserError
+from musae_jax.loaded import Loaded
 from musae_jax.pianoroll import STEPS_PER_BAR
 
 Config = Mapping[str, Any]
 # What a command meets with one line instead of a traceback.
 ERRORS = (
   ConfigError,
-  checkpoint.CheckpointError,
+  UserError,
   data.DatasetError,
   OSError,
 )
@@ -179,7 +181,8 @@ def splits(config: Config, memory: int | None = None) -> Splits:
     DatasetError: it is not there, or does not suit the prior.
   """
   where = config['data']
-  options = {key: where[key] for key in ('name', 'in_memory', 'built_by')}
+  keys = 'name', 'in_memory', 'built_by'
+  options = {key: where[key] for key in keys if key in where}
   found = Splits(
     *(
       data.load(split=split, data_dir=where['dir'], memory=memory, **options)
@@ -198,32 +201,39 @@ def splits(config: Config, memory: int | None = None) -> Splits:
 
 
 def trained(
-  workdir: str | os.PathLike, data_dir: str | None = None
-) -> tuple[checkpoint.Loaded, Splits]:
-  """Returns a run's newest model, and the data set that it was trained on.
+  path: str | os.PathLike, data_dir: str | None = None
+) -> tuple[Loaded, Splits]:
+  """Returns a trained model, and the data set that it was trained on.
 
   Args:
-    workdir: the run's folder.
+    path: a run's folder, of which the newest, or an exported file.
     data_dir: where the data set lies now; where it lay in training by default.
 
   Raises:
-    CheckpointError: the folder holds no readable checkpoint.
+    UserError: there is no model that can be read.
     DatasetError: the data set is not there, or has changed.
   """
-  loaded = checkpoint.load(workdir)
-  where = loaded.config['data']
+  found = loaded.load(path)
+  # A model file names its data set, and not where it lies.
+  name = found.dataset['name'].rpartition('/')[0]
+  where = {'name': name, 'dir': None, **found.config.get('data', {})}
   where['dir'] = data_dir or where['dir']
+  found.config['data'] = where
+  if where['dir'] is None:
+    raise data.MissingDataset(
+      f'{path} does not say where its data set lies, {name}: --data_dir=DIR'
+    )
   try:
-    opened = splits(loaded.config)
+    opened = splits(found.config)
   except data.MissingDataset as error:
     raise data.MissingDataset(
       f'{error}; or name the folder that it lies in: --data_dir=DIR'
     ) from error
-  found = opened.describe()
-  for field, expected in loaded.dataset.items():
-    if found[field] != expected:
+  here = opened.describe()
+  for field, expected in found.dataset.items():
+    if here[field] != expected:
       raise data.DatasetError(
-        f'{where["dir"]}: {field} of the data set is {found[field]}, '
-        f'but the run was trained on one with {expected}'
+        f'{where["dir"]}: {field} of the data set is {here[field]}, '
+        f'but the model was trained on one with {expected}'
       )
-  return loaded, opened
+  return found, opened

@@ -1,9 +1,11 @@
 """Scores a trained model on the whole validation split.
 
     python -m experiments.evaluate --workdir=runs/flower16
+    python -m experiments.evaluate --model=flower16.musae
 
-Prints a table and writes it into the folder, as evaluation.json and
-evaluation.md.
+Prints a table; that of a run is written into its folder, too, as
+evaluation.json and evaluation.md. What `musae export` made smaller is scored as
+it is then.
 """
 
 import json
@@ -14,40 +16,43 @@ import sys
 
 from experiments import build
 from experiments.files import write_text
-from musae_jax import arguments, checkpoint, evaluation, parallel
+from musae_jax import arguments, evaluation, parallel
+from musae_jax.loaded import Loaded
 from musae_jax.pianoroll import STEPS_PER_BAR
+
+_BATCH = 256  # of a model file, which does not say how it was trained
 
 
 def evaluate(
-  workdir: str | os.PathLike,
+  model: str | os.PathLike,
   data_dir: str | None = None,
   batch_size: int | None = None,
 ) -> dict:
-  """Returns the figures of the newest model in a run's folder, as JSON.
+  """Returns the figures of a trained model, as JSON.
 
   Args:
-    workdir: the run's folder.
+    model: a run's folder, of which the newest, or an exported file.
     data_dir: where the data set lies now; where it lay in training by default.
-    batch_size: phrases of a batch; the run's by default.
+    batch_size: phrases of a batch; the run's by default, 256 of a file.
 
   Raises:
     `build.ERRORS`: of one line each.
   """
-  return of(*build.trained(workdir, data_dir), workdir, batch_size)
+  return of(*build.trained(model, data_dir), model, batch_size)
 
 
 def of(
-  loaded: checkpoint.Loaded,
+  loaded: Loaded,
   splits: build.Splits,
-  workdir: str | os.PathLike,
+  model: str | os.PathLike,
   batch_size: int | None = None,
 ) -> dict:
   """Returns the figures of a model that is loaded already, as `evaluate`."""
-  config = loaded.config
   mesh = parallel.make_mesh()
-  batch_size = batch_size or config['train']['batch_size']
+  if not batch_size:
+    batch_size = loaded.config.get('train', {}).get('batch_size', _BATCH)
   sums = evaluation.evaluate(
-    evaluation.make_eval_step(build.model(config), mesh),
+    evaluation.make_eval_step(build.model(loaded.config), mesh),
     parallel.replicate(loaded.params, mesh),
     splits.validation.phrases,
     math.ceil(batch_size / mesh.size) * mesh.size,
@@ -58,29 +63,32 @@ def of(
   )
   num_bars = splits.train.timesteps // STEPS_PER_BAR
   return {
-    'workdir': str(workdir),
+    'model': str(model),
     'step': loaded.step,
     'dataset': splits.describe(),
     'figures': evaluation.report(sums, others, num_bars),
   }
 
 
-def write(report: dict, workdir: str | os.PathLike) -> str:
-  """Writes evaluation.json and evaluation.md; returns the latter's text."""
+def text(report: dict) -> str:
+  """Returns the figures as Markdown."""
   dataset = report['dataset']
-  text = (
-    f'# {report["workdir"]}, step {report["step"]}\n\n'
+  return (
+    f'# {report["model"]}, step {report["step"]}\n\n'
     f'All {dataset["validation_phrases"]} phrases of the validation split of '
     f'{dataset["name"]}, from the mean of each posterior.\n\n'
     + evaluation.markdown(report['figures'])
   )
+
+
+def write(report: dict, workdir: str | os.PathLike) -> None:
+  """Writes evaluation.json and evaluation.md into a run's folder."""
   files = {
     'evaluation.json': json.dumps(report, indent=2) + '\n',
-    'evaluation.md': text,
+    'evaluation.md': text(report),
   }
   for name, content in files.items():
     write_text(pathlib.Path(workdir) / name, content)
-  return text
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -91,9 +99,11 @@ def main(argv: list[str] | None = None) -> int:
   add = parser.add_argument
   add(
     '--workdir',
+    '--model',
+    dest='model',
     type=arguments.path,
     required=True,
-    help="the run's folder",
+    help="a run's folder, or an exported file",
   )
   add(
     '--data_dir',
@@ -103,11 +113,14 @@ def main(argv: list[str] | None = None) -> int:
   add(
     '--batch_size',
     type=arguments.positive,
-    help="phrases of a batch; the run's by default",
+    help="phrases of a batch; the run's by default, 256 of a file",
   )
   args = parser.parse_args(argv)
   try:
-    print(write(evaluate(**vars(args)), args.workdir))
+    report = evaluate(**vars(args))
+    if os.path.isdir(args.model):
+      write(report, args.model)
+    print(text(report))
   except build.ERRORS as error:
     print(f'error: {error}', file=sys.stderr)
     return 1

@@ -183,7 +183,7 @@ def main(argv: list[str] | None = None) -> int:
   add = parser.add_argument
   add('study', choices=STUDIES, help='what is varied')
   add('--workdir', type=arguments.path, required=True, help='the folder of all')
-  add('--seeds', type=int, default=1, help='so many of each, from 0')
+  add('--seeds', type=arguments.positive, default=1, help='so many of each')
   add('--only', default='', metavar='NAME,NAME', help='these variants only')
   try:
     args = parser.parse(argv)

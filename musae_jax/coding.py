@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from musae_jax import assembly
+from musae_jax import assembly, loaded
 from musae_jax.directions import Directions
 from musae_jax.loaded import Loaded
 from musae_jax.models import Autoencoder
@@ -47,24 +47,17 @@ class Coder:
     Raises:
       UserError: there is none that can be read.
     """
-    if os.path.isfile(path):
-      from musae_jax import exported
-
-      return cls.of(exported.load(path))
-    # orbax takes half a second, and a model's file has no need of it.
-    from musae_jax import checkpoint
-
-    return cls.of(checkpoint.load(path))
+    return cls.of(loaded.load(path))
 
   @classmethod
-  def of(cls, loaded: Loaded) -> Self:
-    """That of a checkpoint."""
+  def of(cls, found: Loaded) -> Self:
+    """That of a model which is loaded already."""
     return cls(
-      assembly.build_model(loaded.config),
-      loaded.params,
-      loaded.dataset['timesteps'],
-      tuple(loaded.dataset['genres']),
-      loaded.directions,
+      assembly.build_model(found.config),
+      found.params,
+      found.dataset['timesteps'],
+      tuple(found.dataset['genres']),
+      found.directions,
     )
 
   @property

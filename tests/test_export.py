@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from test_editing import random_params
 
+from experiments import evaluate
 from musae_jax import (
   assembly,
   attributes,
@@ -117,3 +118,16 @@ def test_without_flatbuffers_a_line_says_so(workdir, tmp_path, monkeypatch):
       '--stablehlo',
       tmp_path / 'served',
     )
+
+
+def test_a_file_scores_as_its_run(workdir, tiny_bars, tmp_path, capsys):
+  path = tmp_path / 'a.musae'
+  exported.save(path, checkpoint.load(workdir))
+  flags = [f'--data_dir={tiny_bars}', '--batch_size=12']
+  assert evaluate.main([f'--workdir={workdir}', *flags]) == 0
+  title, _, of_run = capsys.readouterr().out.partition('\n')
+  assert evaluate.main([f'--model={path}', *flags]) == 0
+  assert capsys.readouterr().out.partition('\n')[2] == of_run
+  assert [file.name for file in tmp_path.iterdir()] == ['a.musae']
+  assert evaluate.main([f'--model={path}']) == 1
+  assert 'a.musae does not say where' in capsys.readouterr().err

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from experiments import build
-from musae_jax import batches, checkpoint, editing, latent
+from musae_jax import batches, editing, latent
+from musae_jax.loaded import Loaded
 from musae_jax.models import Autoencoder
 from musae_jax.priors import Prior
 
@@ -23,7 +24,7 @@ class Subject:
   """A run's newest model, and the data set that it was trained on."""
 
   workdir: pathlib.Path
-  loaded: checkpoint.Loaded
+  loaded: Loaded
   splits: build.Splits
 
   @classmethod
