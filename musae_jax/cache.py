@@ -8,6 +8,7 @@ import zlib
 import jax
 
 _CPU = pathlib.Path('/proc/cpuinfo')
+_LEAST_SECONDS = 0.1
 
 
 def folder(*parts: str) -> pathlib.Path:
@@ -27,6 +28,11 @@ def keep_programs() -> None:
   if jax.config.jax_compilation_cache_dir is None:
     kind = f'{platform.machine()}-{zlib.crc32(_processor().encode()):08x}'
     jax.config.update('jax_compilation_cache_dir', str(folder('xla', kind)))
+  # JAX's own is a second, which none of what `musae` waits for takes.
+  if 'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS' not in os.environ:
+    jax.config.update(
+      'jax_persistent_cache_min_compile_time_secs', _LEAST_SECONDS
+    )
 
 
 def _processor() -> str:
