@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from experiments.config_flag import ConfigError
-from musae_jax import assembly, data, loaded, models, priors, training
+from musae_jax import assembly, coding, data, models, priors, training
 from musae_jax.errors import UserError
 from musae_jax.loaded import Loaded
 from musae_jax.pianoroll import STEPS_PER_BAR
@@ -213,7 +213,7 @@ def trained(
     UserError: there is no model that can be read.
     DatasetError: the data set is not there, or has changed.
   """
-  found = loaded.load(path)
+  found = coding.load(path)
   # A model file names its data set, and not where it lies.
   name = found.dataset['name'].rpartition('/')[0]
   where = {'name': name, 'dir': None, **found.config.get('data', {})}

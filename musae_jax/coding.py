@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from musae_jax import assembly, loaded
+from musae_jax import assembly
 from musae_jax.directions import Directions
 from musae_jax.loaded import Loaded
 from musae_jax.models import Autoencoder
@@ -47,7 +47,7 @@ class Coder:
     Raises:
       UserError: there is none that can be read.
     """
-    return cls.of(loaded.load(path))
+    return cls.of(load(path))
 
   @classmethod
   def of(cls, found: Loaded) -> Self:
@@ -87,6 +87,22 @@ class Coder:
       return logits.argmax(-1).astype(np.uint8)
 
     return functools.partial(jax.jit(most_likely), self.params)
+
+
+def load(path: str | os.PathLike) -> Loaded:
+  """The newest model of a training run's folder, or an exported file's.
+
+  Raises:
+    UserError: there is none that can be read.
+  """
+  if os.path.isfile(path):
+    from musae_jax import exported
+
+    return exported.load(path)
+  # orbax takes half a second, and a model's file has no need of it.
+  from musae_jax import checkpoint
+
+  return checkpoint.load(path)
 
 
 def in_batches(function: Callable, rows: np.ndarray):

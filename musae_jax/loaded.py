@@ -1,6 +1,5 @@
 """A trained model, from wherever it was read."""
 
-import os
 from typing import Any, NamedTuple
 
 from musae_jax.directions import Directions
@@ -23,19 +22,3 @@ class Loaded(NamedTuple):
   step: int
   dataset: dict[str, Any]
   directions: Directions | None = None
-
-
-def load(path: str | os.PathLike) -> Loaded:
-  """The newest model of a training run's folder, or an exported file's.
-
-  Raises:
-    UserError: there is none that can be read.
-  """
-  if os.path.isfile(path):
-    from musae_jax import exported
-
-    return exported.load(path)
-  # orbax takes half a second, and a model's file has no need of it.
-  from musae_jax import checkpoint
-
-  return checkpoint.load(path)

@@ -29,7 +29,7 @@ from musae_jax.loaded import Loaded
 from musae_jax.pianoroll import STEPS_PER_BAR
 from tfds_lakh.composer import GENRES, compose
 
-_MINUTES = 3
+_BARS, _TEMPO = 90, 120.0  # three minutes
 _PHRASES = 1_024
 _OF_PHRASES = _ENCODE, _DECODE = (
   f'encode {_PHRASES:,} phrases',
@@ -66,8 +66,8 @@ def model_file(config: build.Config, path: pathlib.Path) -> None:
 
 def song() -> midi.Song:
   """A composed song that lasts three minutes."""
-  bars = round(_MINUTES * compose(GENRES[0], 0).tempo / 4)
-  return songs.excerpt(compose(GENRES[0], 0, bars), 0, bars)
+  found = compose(GENRES[0], 0, _BARS)
+  return songs.excerpt(found, 0, _BARS)._replace(tempo=_TEMPO)
 
 
 def from_the_shell(config: build.Config, rounds: int) -> dict[str, list[float]]:
