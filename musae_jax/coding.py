@@ -16,7 +16,8 @@ from musae_jax.loaded import Loaded
 from musae_jax.models import Autoencoder
 from musae_jax.pianoroll import STEPS_PER_BAR, canonical
 
-_BATCH = 64  # one shape, so one compilation
+# Rows of a batch: few shapes, so few compilations.
+_LEAST, _MOST = 8, 64
 
 Tokens = UInt8[np.ndarray, 'n t 4']
 Codes = Float[np.ndarray, 'n d']
@@ -106,11 +107,12 @@ def load(path: str | os.PathLike) -> Loaded:
 
 
 def in_batches(function: Callable, rows: np.ndarray):
-  """What `function` makes of all rows, of which it sees so many at once."""
+  """What `function` makes of all rows, of which it sees some at once."""
   parts = []
-  for start in range(0, max(len(rows), 1), _BATCH):
-    some = rows[start : start + _BATCH]
-    batch = np.zeros((_BATCH, *rows.shape[1:]), rows.dtype)
+  size = int(np.clip(1 << (len(rows) - 1).bit_length(), _LEAST, _MOST))
+  for start in range(0, max(len(rows), 1), size):
+    some = rows[start : start + size]
+    batch = np.zeros((size, *rows.shape[1:]), rows.dtype)
     batch[: len(some)] = some
     found = jax.tree.map(np.asarray, function(batch))
     parts.append(jax.tree.map(lambda x, n=some.shape[0]: x[:n], found))

@@ -91,6 +91,8 @@ def piano_rolls(
     # A file's name is no mathematics, and may not be UTF-8.
     title = name.encode('utf-8', 'replace').decode()
     axes.set_title(title, loc='left', fontsize=10, parse_math=False)
+  for axes in grid.flat[len(panels) :]:
+    axes.set_axis_off()
   pitches = [t[t < NUM_PITCHES] for t in rolls.values()]
   if len(pitches := np.concatenate(pitches)):
     grid[0, 0].set_ylim(pitches.min() - 2.0, pitches.max() + 2.0)

@@ -2,7 +2,9 @@
 
     python -m experiments.train --config=flower2 --workdir=runs/flower2
 
-One H100: hours not yet measured; validation accuracy not yet measured.
+One H200: 43 updates a second. After 8,000 of them, 4 minutes, with beta rising ten
+times as fast: validation accuracy drums .869, bass .918, guitar .909, strings .902
+(docs/results.md). The whole run, 45 minutes, has not been measured.
 `:paper` is the literal reading. Data: `lakh_pianoroll/2bar`.
 """
 

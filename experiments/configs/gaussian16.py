@@ -2,7 +2,7 @@
 
     python -m experiments.train --config=gaussian16 --workdir=runs/gaussian16
 
-One H100: hours not yet measured; validation accuracy not yet measured.
+On a GPU not yet measured.
 `:paper` is the literal reading. Data: `lakh_pianoroll/16bar`.
 """
 
