@@ -2,7 +2,7 @@
 
     python -m experiments.train --config=gaussian16 --workdir=runs/gaussian16
 
-On a GPU not yet measured.
+On a GPU not measured yet.
 `:paper` is the literal reading. Data: `lakh_pianoroll/16bar`.
 """
 

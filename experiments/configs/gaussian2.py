@@ -2,7 +2,7 @@
 
     python -m experiments.train --config=gaussian2 --workdir=runs/gaussian2
 
-On a GPU not yet measured; flower2, of the same size, on an H200: 45 minutes.
+On a GPU not measured; flower2, of the same size, on an H200: 43 minutes.
 `:paper` is the literal reading. Data: `lakh_pianoroll/2bar`.
 """
 
