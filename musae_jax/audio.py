@@ -16,6 +16,7 @@ from musae_jax import files, midi
 from musae_jax.errors import UserError, first_line
 
 _RATE = 44_100
+_GAIN = '0.6'  # its own, .2, is faint
 _PLAIN_RATE = 22_050
 # Plain tones are made in memory, all at once.
 _MAX_SECONDS = 1800
@@ -50,8 +51,8 @@ def _by_fluidsynth(song: midi.Song) -> bytes:
       pathlib.Path(folder, 'a.wav'),
     )
     midi.write(source, song)
-    command = ['fluidsynth', '-ni', '-r', str(_RATE), '-F', target]
-    command += [_soundfont(), source]
+    command = ['fluidsynth', '-ni', '-g', _GAIN, '-r', str(_RATE)]
+    command += ['-F', target, _soundfont(), source]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode or not target.exists():
       reason = first_line(OSError(done.stderr.strip()))

@@ -26,7 +26,7 @@ from musae_jax.coding import Coder, Codes, Tokens
 from musae_jax.errors import UserError
 from musae_jax.midi import Song
 from musae_jax.models import Posterior
-from musae_jax.pianoroll import TRACKS
+from musae_jax.pianoroll import SILENCE, TRACKS
 from musae_jax.priors import Flower
 
 Music = Song | Tokens
@@ -81,8 +81,8 @@ class MusAE(Coder):
   ) -> Music:
     """The music as the model gives it back, phrase by phrase.
 
-    Of each role the track with most notes is taken; names, programs and tempo
-    stay.
+    Of each role what is `phrases.heard` is taken; names, programs and tempo
+    stay. A part that rests for a whole phrase rests then, too.
 
     Args:
       music: a song, or phrases.
@@ -297,8 +297,9 @@ class MusAE(Coder):
       return songs.with_kept(change(tokens), tokens, keep)
     songs.checked(keep)
     pieces = songs.windows(music, self.num_steps, fill)
-    changed = pieces._replace(tokens=change(pieces.tokens))
-    return songs.rebuilt(music, changed, keep)
+    rests = songs.rests(music, pieces.tokens)
+    tokens = np.where(rests, np.uint8(SILENCE), change(pieces.tokens))
+    return songs.rebuilt(music, pieces._replace(tokens=tokens), keep)
 
   def _petal(self, genre: str) -> int:
     if self.model.prior.num_components == 1:

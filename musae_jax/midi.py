@@ -53,11 +53,24 @@ class Played(NamedTuple):
   velocity: Integer[np.ndarray, 'n']
 
 
+class Moves(NamedTuple):
+  """How a track's controllers move in a file, in order of time.
+
+  Times as those of `Played`; numbers of controllers, smf.PITCH_BEND for that;
+  values 0..127, of the bend -8192..8191.
+  """
+
+  time: Integer[np.ndarray, 'm']
+  number: Integer[np.ndarray, 'm']
+  value: Integer[np.ndarray, 'm']
+
+
 class Track(NamedTuple):
   """One instrument: General MIDI program 0..127, notes in timesteps.
 
   Attributes:
     played: the same notes as the file had them; None for those made here.
+    moves: of its controllers in the file; None for tracks made here.
   """
 
   name: str
@@ -65,6 +78,7 @@ class Track(NamedTuple):
   is_drum: bool
   notes: Notes
   played: Played | None = None
+  moves: Moves | None = None
 
   @property
   def role(self) -> str:
@@ -133,18 +147,36 @@ def read(path) -> Song:
 
 
 def _track(track, ticks_per_quarter: int) -> Track:
+  def scaled(ticks):
+    return ticks.astype(np.int64) * smf.TICKS_PER_QUARTER // ticks_per_quarter
+
   columns = track.notes.numpy()
   start = columns['time'].astype(np.int64)
   end = start + columns['duration']
-  played = Played(
-    *(t * smf.TICKS_PER_QUARTER // ticks_per_quarter for t in (start, end)),
-    columns['velocity'].astype(np.int64),
-  )
+  velocity = columns['velocity'].astype(np.int64)
+  played = Played(scaled(start), scaled(end), velocity)
   start = quantize(start, ticks_per_quarter)
   end = np.maximum(quantize(end, ticks_per_quarter), start + 1)
   pitch = columns['pitch'].astype(np.int64)
   notes = Notes(pitch, start, end)
-  return Track(track.name, track.program, track.is_drum, notes, played)
+  moves = _moves(track)
+  moves = moves._replace(time=scaled(moves.time))
+  about = track.name, track.program, track.is_drum
+  return Track(*about, notes, played, moves)
+
+
+def _moves(track) -> Moves:
+  """Those of a file's track, in its ticks."""
+  controls, bends = track.controls.numpy(), track.pitch_bends.numpy()
+  bent = np.full(len(bends['time']), smf.PITCH_BEND)
+  columns = (
+    (controls['time'], bends['time']),
+    (np.minimum(controls['number'], 127), bent),
+    (np.minimum(controls['value'], 127), np.clip(bends['value'], -8192, 8191)),
+  )
+  time, number, value = (np.concatenate(x).astype(np.int64) for x in columns)
+  order = np.argsort(time, kind='stable')
+  return Moves(time[order], number[order], value[order])
 
 
 def _prevailing_tempo(score, num_bars: int) -> float:
@@ -162,7 +194,7 @@ def write(path, song: Song) -> None:
   """Writes a type-1 MIDI file; same song, same bytes. Renamed into place.
 
   Whole bars long. Tracks that were read from a file and not changed since keep
-  their timing and velocities.
+  their timing, velocities and controllers.
   """
   files.write(path, to_bytes(song))
 
@@ -183,5 +215,7 @@ def _part(track: Track, ticks_per_step: int, length: int) -> smf.Part:
     end = np.minimum(end, length)  # a late release would begin another bar
   else:
     start, end = start * ticks_per_step, end * ticks_per_step
+  moves = zip(*(x.tolist() for x in track.moves)) if track.moves else ()
+  moves = [move for move in moves if move[0] < length]
   about = track.name, track.program, track.is_drum
-  return smf.Part(*about, pitch, start, end, velocity)
+  return smf.Part(*about, pitch, start, end, velocity, moves)

@@ -58,7 +58,7 @@ def _merge(tracks: list[Track]) -> Track:
   busiest = max(tracks, key=lambda track: len(track.notes.pitch))
   notes = [track.notes for track in tracks]
   notes = Notes(*map(np.concatenate, zip(*notes)))
-  return busiest._replace(notes=notes, played=None)
+  return busiest._replace(notes=notes, played=None, moves=None)
 
 
 def check(song: Song) -> None:
@@ -173,22 +173,29 @@ def _silent_track(role: str) -> Track:
   return Track(role, program, role == 'drums', notes)
 
 
-def fullest(song: Song) -> tuple[Track, Track, Track, Track]:
-  """Of each role the track with most notes; a silent one where none plays."""
+def heard(song: Song) -> tuple[Track, Track, Track, Track]:
+  """What of a song is one phrase after another: a track of each role.
+
+  That with most notes of bass and of guitar; all drums and all strings, merged,
+  for many a file has a track for each drum. Silence where none plays.
+  """
+  roles = by_role(song)
+  if len(roles['drums']) > 1:
+    roles['drums'] = [_merge(roles['drums'])]
   return tuple(
     max(tracks, key=lambda track: len(track.notes.pitch))
     if tracks
     else _silent_track(role)
-    for role, tracks in by_role(song).items()
+    for role, tracks in roles.items()
   )
 
 
 def to_tokens(song: Song, num_steps: int | None = None):
-  """uint8[T, 4] of the fullest track of each role; whole bars by default."""
+  """uint8[T, 4] of what is `heard` of it; whole bars by default."""
   if num_steps is None:
     num_steps = song.num_bars * STEPS_PER_BAR
   return np.stack(
-    [encode(t.notes, num_steps, t.is_drum) for t in fullest(song)], axis=-1
+    [encode(t.notes, num_steps, t.is_drum) for t in heard(song)], axis=-1
   )
 
 

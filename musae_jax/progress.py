@@ -28,7 +28,7 @@ def progress(
       rate = done / (now - started)
       left = (total - done) / rate
       print(
-        f'{label}: {done} of {total} {unit}s, {rate:.0f} a second, '
+        f'{label}: {done} of {total} {unit}s, {rate:.3g} a second, '
         f'{left:.0f} s left',
         file=sys.stderr,
         flush=True,

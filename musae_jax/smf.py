@@ -16,13 +16,18 @@ import numpy as np
 from jaxtyping import Integer
 
 TICKS_PER_QUARTER = 480
+PITCH_BEND = 128  # beside the 128 controllers
 _DRUM_CHANNEL = 9  # General MIDI's tenth
 _PITCHED_CHANNELS = [c for c in range(16) if c != _DRUM_CHANNEL]
 _MAX_MICROSECONDS = 2**24 - 1  # a quarter's length has three bytes
 
 
 class Part(NamedTuple):
-  """One track of a file; times in ticks, velocities 1..127."""
+  """One track of a file; times in ticks, velocities 1..127.
+
+  Attributes:
+    moves: of its controllers: time, number or PITCH_BEND, and value.
+  """
 
   name: str
   program: int
@@ -31,6 +36,7 @@ class Part(NamedTuple):
   start: Integer[np.ndarray, 'n']
   end: Integer[np.ndarray, 'n']
   velocity: Integer[np.ndarray, 'n']
+  moves: Sequence[tuple[int, int, int]] = ()
 
 
 def encode(
@@ -80,7 +86,7 @@ def apart(part: Part) -> Part:
   ends; of several struck at once the longest stays. None is without length.
   """
   order = np.lexsort((-part.end, part.start, part.pitch))
-  pitch, start, end, velocity = (np.asarray(x)[order] for x in part[3:])
+  pitch, start, end, velocity = (np.asarray(x)[order] for x in part[3:7])
   first = np.ones(len(pitch), bool)
   first[1:] = (pitch[1:] != pitch[:-1]) | (start[1:] != start[:-1])
   pitch, start, end, velocity = (
@@ -107,10 +113,16 @@ def _events(part: Part, channel: int) -> list[tuple[int, int, Any]]:
     (0, 0, mido.MetaMessage('track_name', name=part.name)),
     (0, 0, made('program_change', program=part.program)),
   ]
-  for pitch, start, end, velocity in zip(*(x.tolist() for x in part[3:])):
-    found.append((start, 2, made('note_on', note=pitch, velocity=velocity)))
+  for time, number, value in part.moves:
+    if number == PITCH_BEND:
+      message = made('pitchwheel', pitch=value)
+    else:
+      message = made('control_change', control=number, value=value)
+    found.append((time, 1, message))
+  for pitch, start, end, velocity in zip(*(x.tolist() for x in part[3:7])):
+    found.append((start, 3, made('note_on', note=pitch, velocity=velocity)))
     # Before what is struck at the same tick.
-    found.append((end, 1, made('note_off', note=pitch)))
+    found.append((end, 2, made('note_off', note=pitch)))
   return found
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Collection
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from musae_jax import phrases, smf
 from musae_jax.errors import UserError
-from musae_jax.midi import Played, Song, Track
+from musae_jax.midi import Moves, Played, Song, Track
 from musae_jax.phrases import Pieces, SongError
 from musae_jax.pianoroll import (
+  SILENCE,
   STEPS_PER_BAR,
   STEPS_PER_QUARTER,
   TRACKS,
@@ -22,8 +23,8 @@ _TICKS_PER_STEP = smf.TICKS_PER_QUARTER // STEPS_PER_QUARTER
 def windows(song: Song, num_steps: int, fill: bool = False) -> Pieces:
   """The phrases that a song consists of.
 
-  Of each role the track with most notes; of strings all of them, merged. The
-  last phrase is filled up with silence.
+  Of each role what is `phrases.heard`. The last phrase is filled up with
+  silence.
 
   Args:
     song: of any length.
@@ -54,6 +55,19 @@ def windows(song: Song, num_steps: int, fill: bool = False) -> Pieces:
   return phrases.cut(phrases.to_tokens(song), num_steps)
 
 
+def rests(
+  song: Song, tokens: UInt8[np.ndarray, 'n t 4']
+) -> Bool[np.ndarray, 'n 1 4']:
+  """Where a part of a song is silent for a whole phrase, and is to stay so.
+
+  No phrase that a model learns from is like that: it would invent something. A
+  part that the song has nowhere is to be invented, but where all others rest.
+  """
+  silent = (tokens == SILENCE).all(1, keepdims=True)
+  plays = [len(track.notes.pitch) > 0 for track in phrases.heard(song)]
+  return silent & (np.array(plays) | silent.all(-1, keepdims=True))
+
+
 def rebuilt(
   song: Song,
   pieces: Pieces,
@@ -75,7 +89,7 @@ def rebuilt(
   num_bars = num_bars or song.num_bars
   # The last phrase was filled up.
   joined = phrases.join(pieces)[: num_bars * STEPS_PER_BAR]
-  sources = phrases.fullest(song)
+  sources = phrases.heard(song)
   new = phrases.to_song(
     joined,
     [track.program for track in sources],
@@ -148,7 +162,20 @@ def _between(track: Track, low: int, high: int) -> Track:
     *moved(*track.played[:2], _TICKS_PER_STEP), track.played.velocity[inside]
   )
   notes = Notes(pitch[inside], *moved(start, end))
-  return track._replace(notes=notes, played=played)
+  moves = track.moves and _moves_between(
+    track.moves, low * _TICKS_PER_STEP, high * _TICKS_PER_STEP
+  )
+  return track._replace(notes=notes, played=played, moves=moves)
+
+
+def _moves_between(moves: Moves, low: int, high: int) -> Moves:
+  """Those of some ticks; what was set before is set at the beginning."""
+  before = moves.time < low
+  _, last = np.unique(moves.number[before][::-1], return_index=True)
+  set_before = np.sort(np.flatnonzero(before)[::-1][last])
+  kept = np.append(set_before, np.flatnonzero(~before & (moves.time < high)))
+  time, number, value = (column[kept] for column in moves)
+  return Moves(np.maximum(time - low, 0), number, value)
 
 
 def one_after_another(found: list[Song], num_bars: int) -> Song:
@@ -174,7 +201,10 @@ def _later(track: Track, steps: int) -> Track:
     *moved(*track.played[:2], steps * _TICKS_PER_STEP), track.played.velocity
   )
   notes = Notes(track.notes.pitch, *moved(*track.notes[1:], steps))
-  return track._replace(notes=notes, played=played)
+  moves = track.moves and track.moves._replace(
+    time=track.moves.time + steps * _TICKS_PER_STEP
+  )
+  return track._replace(notes=notes, played=played, moves=moves)
 
 
 def _strung(parts: tuple[Track, ...]) -> Track:
@@ -182,7 +212,9 @@ def _strung(parts: tuple[Track, ...]) -> Track:
     return map(np.concatenate, zip(*rows))
 
   notes = Notes(*joined(track.notes for track in parts))
-  played = None
+  played = moves = None
   if all(track.played for track in parts):
     played = Played(*joined(track.played for track in parts))
-  return parts[0]._replace(notes=notes, played=played)
+  if all(track.moves for track in parts):
+    moves = Moves(*joined(track.moves for track in parts))
+  return parts[0]._replace(notes=notes, played=played, moves=moves)

@@ -156,6 +156,17 @@ def test_to_tokens_takes_the_fullest_track():
   assert tokens[0].tolist() == [36, 40, 55, 72]
 
 
+def test_all_drums_are_heard():
+  """Of two at once the lower; the song keeps its tracks."""
+  kit = song(
+    drums=track(0, True, (36, 0, 1), (36, 8, 9)),
+    snare=track(0, True, (38, 4, 5), (38, 8, 9), (38, 12, 13)),
+  )
+  tokens = phrases.to_tokens(kit)[:16:4, 0]
+  assert tokens.tolist() == [36, 38, 36, 38]
+  assert len(phrases.by_role(kit)['drums']) == 2
+
+
 def test_cut_and_join():
   held = track(33, False, (40, 0, 40), (43, 40, 63))
   tokens = phrases.to_tokens(song(bass=held))

@@ -91,3 +91,31 @@ def test_what_was_read_is_written_as_it_was_played(tmp_path):
     ('note_on', 64, 33, 500),
     ('note_off', 64, 64, 1920),  # the release would have begun another bar
   ]
+
+
+def test_controllers_are_written_as_they_were_read(tmp_path):
+  """Before the note that is struck at the same tick; what is later is cut."""
+  moves = [(0, 7, 90), (0, 64, 127), (480, smf.PITCH_BEND, -500), (480, 64, 0)]
+  played = part([60, 64], [0, 480], [480, 900])._replace(
+    moves=[*moves, (1920, 7, 1)]
+  )
+  written = smf.encode([played], 90, [(4, 4)], 1920)
+  (tmp_path / 'a.mid').write_bytes(written)
+  song = midi.read(tmp_path / 'a.mid')
+  midi.write(tmp_path / 'b.mid', song)
+  now, found = 0, []
+  for message in mido.MidiFile(tmp_path / 'b.mid').tracks[1]:
+    now += message.time
+    if not message.is_meta:
+      found.append((now, message.type, *message.bytes()[1:]))
+  bend = (8192 - 500) % 128, (8192 - 500) // 128
+  assert found[1:] == [  # behind the program
+    (0, 'control_change', 7, 90),
+    (0, 'control_change', 64, 127),
+    (0, 'note_on', 60, 90),
+    (480, 'control_change', 64, 0),
+    (480, 'pitchwheel', *bend),
+    (480, 'note_off', 60, 64),
+    (480, 'note_on', 64, 90),
+    (900, 'note_off', 64, 64),
+  ]

@@ -105,6 +105,35 @@ def test_bars_of_a_song_as_they_were_played():
   assert later.tracks[0].played.start.tolist() == [5, 1925]
 
 
+def test_controllers_of_some_bars_are_set_when_they_begin():
+  moves = midi.Moves(
+    *np.array(
+      [(0, 7, 90), (0, 10, 3), (960, 7, 80), (1920, 64, 1), (3840, 7, 5)]
+    ).T
+  )
+  piano = track(0, (60, 0, 40))._replace(moves=moves)
+  (found,) = songs.excerpt(midi.Song((piano,)), 1, 2).tracks
+  expected = [(0, 10, 3), (0, 7, 80), (0, 64, 1)]
+  assert list(zip(*(x.tolist() for x in found.moves))) == expected
+  later = songs.one_after_another([midi.Song((found,))] * 2, num_bars=1)
+  assert later.tracks[0].moves.time.tolist() == [0, 0, 0, 1920, 1920, 1920]
+
+
+def test_a_part_that_rests_for_a_phrase_is_to_rest():
+  """One that the song has nowhere is to be invented where another plays."""
+  song = midi.Song(
+    (track(33, (40, 0, 64)), track(0, (60, 0, 4)), track(50, (70, 95, 96)))
+  )
+  tokens = songs.windows(song, 32, fill=True).tokens
+  drums, bass, guitar, strings = songs.rests(song, tokens)[:, 0].T.tolist()
+  assert drums == [False, False, False]
+  assert bass == [False, False, True]
+  assert guitar == [False, True, True]
+  assert strings == [True, True, False]
+  nothing = np.full_like(tokens, SILENCE)
+  assert songs.rests(song, nothing).all()
+
+
 def test_songs_one_after_another():
   song = midi.Song((track(33, (40, 0, 4)), track(0, (60, 2, 30))))
   found = songs.one_after_another([song, song], num_bars=2)
