@@ -58,11 +58,12 @@ def test_too_long_for_memory_is_a_line(no_fluidsynth, tmp_path):
 
 def test_fluidsynth_is_given_the_song_and_a_soundfont(monkeypatch, tmp_path):
   """Its file is a copy of what it was given."""
-  # Of -ni -r RATE -F OUT.wav SOUNDFONT IN.mid.
+  # Of -ni -g GAIN -r RATE -F OUT.wav SOUNDFONT IN.mid.
   fluidsynth(
     monkeypatch,
     tmp_path,
-    f'[ "$1$2$4" = "-ni-r-F" ] && echo "$6" > {tmp_path}/font && cp "$7" "$5"',
+    f'[ "$1$2$4$6" = "-ni-g-r-F" ] && echo "$8" > {tmp_path}/font '
+    '&& cp "$9" "$7"',
   )
   song = compose()
   assert audio.write(tmp_path / 'a.wav', song) == 'FluidSynth'
