@@ -92,12 +92,17 @@ def find(folder: str, count: int, num_bars: int, seed: int) -> dict[str, Song]:
   return found
 
 
+def kinds(model: MusAE) -> list[str]:
+  """The attributes of a whole phrase that a model can change."""
+  return [name for name in attributes.KINDS if name in model.directions.names]
+
+
 def changed(
   model: MusAE, song: Song, method: str
 ) -> Iterator[tuple[str, Song]]:
   """What is made of one song alone, with its name."""
   yield _RECONSTRUCTED, model.reconstruct(song)
-  for name, change in itertools.product(attributes.KINDS, _SIGN):
+  for name, change in itertools.product(kinds(model), _SIGN):
     yield (
       f'{_SIGN[change]} {name}',
       model.edit(song, {name: change}, method=method),
@@ -140,8 +145,9 @@ def faults(path: pathlib.Path, num_bars: int) -> list[str]:
         if message.note in sounding:
           found.append('a note on top of another')
         sounding[message.note] = now
-      elif message.type == 'note_off' and sounding.pop(message.note) >= now:
-        found.append('a note without length')
+      elif message.type == 'note_off':
+        if sounding.pop(message.note, -1) == now:
+          found.append('a note without length')
     if sounding:
       found.append('a note without an end')
   return found
@@ -290,11 +296,12 @@ def report(
     if wrong:
       bad[path.name] = ', '.join(sorted(set(wrong)))
   std = dict(zip(model.directions.names, model.directions.std))
+  std = {name: std[name] for name in kinds(model)}
   steps = ', '.join(f'{share:.1%}' for share in far.mean(0))
   parts = [
     f'{len(found)} songs, {num_bars} bars of each; edits by {method}.',
     tracks_table(made),
-    edits_table(made, {n: std[n] for n in attributes.KINDS if n in std}),
+    edits_table(made, std),
     transferred(model, made),
     f'On the way to another song, tokens that differ from the first: {steps}; '
     f'{(np.diff(far) >= 0).mean():.1%} of the steps lead on.',
