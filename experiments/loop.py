@@ -118,7 +118,7 @@ def go(
       pending.add(metrics)
       beating.at(step)
       last = step == config.num_steps
-      stops = preempted.stops(range(before + 1, step + 1)) and not last
+      stops = preempted.stops(step - before) and not last
       score = None
       if stops:
         _means(pending, checkpoints)  # sound, or not saved

@@ -17,6 +17,7 @@ class Preemption:
 
   def __enter__(self):
     self._came = self._interrupted = False
+    self._steps = 0  # asked of since the start, which a resumed run's are not
     self._ctrl_c = signal.getsignal(signal.SIGINT)
     if self._ctrl_c is signal.default_int_handler:  # and not ignored
       signal.signal(signal.SIGINT, self._interrupt)
@@ -38,12 +39,15 @@ class Preemption:
     self._interrupted = True
     raise KeyboardInterrupt
 
-  def stops(self, steps: range) -> bool:
-    """Whether the run is to stop after these steps, those of one dispatch.
+  def stops(self, count: int) -> bool:
+    """Whether the run is to stop after the steps of one dispatch.
 
-    To be called with all steps, in order, and in all processes, which get the
-    same answer though the signal may have come to one of them only. No device
-    is waited for.
+    To be called for each, in order, and in all processes, which get the same
+    answer though the signal may have come to one of them only. No device is
+    waited for.
+
+    Args:
+      count: how many steps these are.
 
     Raises:
       KeyboardInterrupt: Ctrl-C came.
@@ -53,4 +57,7 @@ class Preemption:
     if jax.process_count() == 1:
       return self._came
     # The step agreed on may be any: the last that one of them was at, plus 1.
+    # Before the first it is 1, so counting begins there wherever the run does.
+    steps = range(self._steps + 1, self._steps + count + 1)
+    self._steps += count
     return any(map(multihost_utils.reached_preemption_sync_point, steps))

@@ -76,13 +76,9 @@ def start(
   if given != (None, None, None):
     _check(*given)
     _initialize(*given, cluster_detection_method='deactivate')
-  elif _slurm_tasks() > 1:
-    try:
-      _initialize(cluster_detection_method='slurm')
-    except KeyError as error:
-      raise ProcessError(
-        f'SLURM: {error.args[0]} is not set; expected what srun sets'
-      ) from error
+  elif (tasks := _slurm_tasks()) > 1:
+    _check_slurm(tasks)
+    _initialize(cluster_detection_method='slurm')
   elif importlib.util.find_spec('libtpu'):
     # A ValueError: no TPU is here, only its library.
     with contextlib.suppress(ValueError):
@@ -130,6 +126,21 @@ def _slurm_tasks() -> int:
   if not tasks.isdecimal():
     raise ProcessError(f'SLURM_NTASKS is {tasks!r}, expected a number')
   return int(tasks)
+
+
+def _check_slurm(tasks: int) -> None:
+  """Raises a `ProcessError` where `srun` cannot have set the environment."""
+  for name in ('SLURM_JOB_ID', 'SLURM_PROCID', 'SLURM_LOCALID'):
+    value = os.environ.get(name)
+    if value is None:
+      raise ProcessError(f'SLURM: {name} is not set; expected what srun sets')
+    if not value.isdecimal():
+      raise ProcessError(f'{name} is {value!r}, expected a number')
+  process_id = os.environ['SLURM_PROCID']
+  if int(process_id) >= tasks:
+    raise ProcessError(
+      f'SLURM_PROCID is {process_id}, expected less than SLURM_NTASKS={tasks}'
+    )
 
 
 def is_first() -> bool:

@@ -506,6 +506,19 @@ def test_a_signal_ends_a_process_that_waits_for_others(
   [
     ({'SLURM_NTASKS': 'all'}, "SLURM_NTASKS is 'all', expected a number"),
     ({'SLURM_NTASKS': '2'}, 'SLURM: SLURM_JOB_ID is not set; expected what'),
+    (
+      {'SLURM_NTASKS': '2', 'SLURM_JOB_ID': 'x'},
+      "SLURM_JOB_ID is 'x', expected a number",
+    ),
+    (
+      {
+        'SLURM_NTASKS': '2',
+        'SLURM_JOB_ID': '1',
+        'SLURM_PROCID': '2',
+        'SLURM_LOCALID': '0',
+      },
+      'SLURM_PROCID is 2, expected less than SLURM_NTASKS=2',
+    ),
   ],
 )
 def test_what_is_no_slurm_is_refused_in_one_line(
@@ -550,6 +563,19 @@ def test_sigterm_to_one_of_two_stops_both_at_one_step(two, start, tmp_path):
   ).read_bytes()
 
 
+def test_sigterm_while_a_run_that_goes_on_compiles(two, start, tmp_path):
+  """It stops after the first step that it makes, whichever that is."""
+  shutil.copytree(two, tmp_path, dirs_exist_ok=True)
+  processes = start(tmp_path, 2, f'--config.train.num_steps={100 * LONG}')
+  while 'compiling' not in processes[0].stdout.readline():
+    assert processes[0].poll() is None
+  processes[1].send_signal(signal.SIGTERM)
+  output, _ = finish(processes, preemption.EXIT_STATUS)
+  step = arrays(tmp_path)[0]
+  assert LONG < step < 2 * LONG
+  assert f'SIGTERM: saved step {step}; the same command goes on' in output
+
+
 @pytest.mark.parametrize('victim', [0, 1])
 def test_the_others_end_when_one_is_killed_and_all_go_on(
   two, start, tmp_path, victim
@@ -585,8 +611,8 @@ def test_the_step_agreed_on_may_be_inside_of_a_dispatch(monkeypatch):
   monkeypatch.setattr(jax, 'process_count', lambda: 2)
   monkeypatch.setattr(multihost_utils, 'reached_preemption_sync_point', agreed)
   with preemption.Preemption() as preempted:
-    assert not preempted.stops(range(1, 5))
-    assert preempted.stops(range(5, 9))
+    assert not preempted.stops(4)
+    assert preempted.stops(4)
 
 
 @pytest.mark.parametrize(
