@@ -15,8 +15,7 @@ import pathlib
 import sys
 
 from experiments import build
-from experiments.files import write_text
-from musae_jax import arguments, evaluation, parallel
+from musae_jax import arguments, evaluation, files, parallel
 from musae_jax.loaded import Loaded
 from musae_jax.pianoroll import STEPS_PER_BAR
 
@@ -83,12 +82,9 @@ def text(report: dict) -> str:
 
 def write(report: dict, workdir: str | os.PathLike) -> None:
   """Writes evaluation.json and evaluation.md into a run's folder."""
-  files = {
-    'evaluation.json': json.dumps(report, indent=2) + '\n',
-    'evaluation.md': text(report),
-  }
-  for name, content in files.items():
-    write_text(pathlib.Path(workdir) / name, content)
+  folder = pathlib.Path(workdir)
+  files.write(folder / 'evaluation.json', json.dumps(report, indent=2) + '\n')
+  files.write(folder / 'evaluation.md', text(report))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -20,9 +20,8 @@ import numpy as np
 from experiments import build, config_flag, loop, writer
 from experiments.artefacts import report
 from experiments.artefacts.subject import Subject
-from experiments.files import write_text
 from experiments.resumed import RunError
-from musae_jax import arguments
+from musae_jax import arguments, files
 
 # Fields, by the name of the variant; each has the base's other fields.
 ABLATIONS: Mapping[str, Mapping[str, str]] = {
@@ -145,10 +144,10 @@ def run(
           outcome = {'ended': last}
         else:
           raise RunError(f'{folder}: {last.removeprefix("error: ")}')
-        write_text(result, json.dumps(outcome, indent=2) + '\n')
+        files.write(result, json.dumps(outcome, indent=2) + '\n')
       found.setdefault(name, []).append(json.loads(result.read_text()))
-      write_text(workdir / 'study.md', table(found))
-  write_text(workdir / 'study.json', json.dumps(found, indent=2) + '\n')
+      files.write(workdir / 'study.md', table(found))
+  files.write(workdir / 'study.json', json.dumps(found, indent=2) + '\n')
   return found
 
 

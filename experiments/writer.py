@@ -20,8 +20,7 @@ from tensorboardX import event_file_writer, summary
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from experiments.clock import Clock
-from experiments.files import write_text
-from musae_jax import flops
+from musae_jax import files, flops
 
 METRICS = 'metrics.jsonl'
 
@@ -245,7 +244,7 @@ def _keep_until(path: pathlib.Path, step: int) -> None:
   if not path.exists():
     return
   kept = [line for line in _complete_lines(path) if line['step'] <= step]
-  write_text(path, ''.join(json.dumps(line) + '\n' for line in kept))
+  files.write(path, ''.join(json.dumps(line) + '\n' for line in kept))
 
 
 def _complete_lines(path: pathlib.Path) -> list[dict]:

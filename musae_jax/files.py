@@ -1,18 +1,17 @@
 """Files that are there whole, or as they were."""
 
 import os
-import tempfile
+import pathlib
+import threading
 
 
-def write(path: str | os.PathLike, data: bytes) -> None:
-  """Writes a file aside and renames it."""
-  folder = os.path.dirname(os.path.abspath(path))
-  with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-    try:
-      file.write(data)
-      file.close()
-      os.chmod(file.name, 0o644)
-      os.replace(file.name, path)
-    except BaseException:
-      os.unlink(file.name)
-      raise
+def write(path: str | os.PathLike, data: bytes | str) -> None:
+  """Writes a file aside and renames it; text is UTF-8."""
+  path = pathlib.Path(path)
+  aside = path.with_name(f'.{os.getpid()}-{threading.get_ident()}.tmp')
+  try:
+    aside.write_bytes(data.encode() if isinstance(data, str) else data)
+    aside.replace(path)
+  except BaseException:
+    aside.unlink(missing_ok=True)
+    raise

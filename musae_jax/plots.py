@@ -5,6 +5,7 @@ Functions draw on axes that they are given, or make a figure and return it;
 colour-blind too (Okabe and Ito 2008).
 """
 
+import io
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from musae_jax import files
 from musae_jax.pianoroll import (
   NUM_PITCHES,
   STEPS_PER_BAR,
@@ -182,11 +184,10 @@ def codes(
 
 
 def save(figure: Figure, path: str | os.PathLike) -> None:
-  """Writes a figure as its name's ending says; aside first, then renamed."""
-  path = pathlib.Path(path)
-  aside = path.with_name(f'.{path.stem}.tmp{path.suffix}')
-  figure.savefig(aside, dpi=120)
-  aside.replace(path)
+  """Writes a figure as its name's ending says."""
+  drawn = io.BytesIO()
+  figure.savefig(drawn, dpi=120, format=pathlib.Path(path).suffix[1:].lower())
+  files.write(path, drawn.getvalue())
 
 
 def strip(rolls: Mapping[str, UInt8[np.ndarray, 't 4']]) -> Figure:

@@ -11,8 +11,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from experiments.files import write_text
-from musae_jax import plots
+from musae_jax import files, plots
 
 SUFFIXES = ('png', 'svg')
 
@@ -59,7 +58,7 @@ def write(
   texts = {'csv': _csv(artefact.rows), 'json': _json(artefact)}
   for suffix, text in texts.items():
     paths.append(folder / f'{name}.{suffix}')
-    write_text(paths[-1], text)
+    files.write(paths[-1], text)
   return paths
 
 

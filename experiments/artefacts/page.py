@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from experiments.artefacts.artefact import Artefact
 from experiments.artefacts.subject import Subject
-from experiments.files import write_text
+from musae_jax import files
 
 # Rows of a table that the page shows.
 _FEW = 100
@@ -58,7 +58,7 @@ def write(
     cells = ''.join(_cell(cell, folder) for cell in section.cells)
     body.append(f'<div class="runs">{cells}</div>')
   path = folder / 'index.html'
-  write_text(
+  files.write(
     path,
     f'<!doctype html>\n<meta charset="utf-8">\n<title>{html.escape(title)}'
     f'</title>\n<style>{_STYLE}</style>\n' + '\n'.join(body) + '\n',

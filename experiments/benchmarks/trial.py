@@ -25,6 +25,7 @@ from experiments.benchmarks.transfer import onsets_kept
 from musae_jax import (
   arguments,
   attributes,
+  files,
   metrics,
   midi,
   plots,
@@ -337,7 +338,7 @@ def main(argv: list[str] | None = None) -> int:
     out = pathlib.Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     text = report(model, found, out, args.method)
-    (out / 'trial.md').write_text(text)
+    files.write(out / 'trial.md', text)
   except (UserError, sources.SourceError, OSError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
