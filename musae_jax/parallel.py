@@ -123,7 +123,7 @@ def _slurm_tasks() -> int:
   if 'SLURM_STEP_NODELIST' not in os.environ:
     return 1
   tasks = os.environ.get('SLURM_NTASKS', '1')
-  if not tasks.isdecimal():
+  if not (tasks.isascii() and tasks.isdecimal()):
     raise ProcessError(f'SLURM_NTASKS is {tasks!r}, expected a number')
   return int(tasks)
 
@@ -134,13 +134,12 @@ def _check_slurm(tasks: int) -> None:
     value = os.environ.get(name)
     if value is None:
       raise ProcessError(f'SLURM: {name} is not set; expected what srun sets')
-    if not value.isdecimal():
+    if not (value.isascii() and value.isdecimal()):
       raise ProcessError(f'{name} is {value!r}, expected a number')
-  process_id = os.environ['SLURM_PROCID']
-  if int(process_id) >= tasks:
-    raise ProcessError(
-      f'SLURM_PROCID is {process_id}, expected less than SLURM_NTASKS={tasks}'
-    )
+    if name != 'SLURM_JOB_ID' and int(value) >= tasks:
+      raise ProcessError(
+        f'{name} is {value}, expected less than SLURM_NTASKS={tasks}'
+      )
 
 
 def is_first() -> bool:
