@@ -12,6 +12,7 @@ import argparse
 import json
 import logging
 import os
+import signal
 import sys
 import types
 
@@ -89,11 +90,26 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
 
 
 def run() -> None:
-  """The program: runs the command, and ends with its status."""
+  """The program: runs the command, and ends with its status; 130 on Ctrl-C."""
   hush_threads()
   # What was met in reading a model, its error says in a line.
   logging.getLogger('absl').setLevel(logging.ERROR)
-  sys.exit(main())
+  interrupted = []
+
+  def interrupt(*unused):
+    # What it breaks into may be a callback of JAX, which drops what it raises.
+    interrupted.append(True)
+    raise KeyboardInterrupt
+
+  signal.signal(signal.SIGINT, interrupt)
+  try:
+    status = main()
+  except KeyboardInterrupt:
+    status = 130
+  if interrupted:
+    print('interrupted', file=sys.stderr, flush=True)
+    os._exit(130)  # threads of JAX do not take being left well
+  sys.exit(status)
 
 
 if __name__ == '__main__':

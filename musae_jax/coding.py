@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 
 from musae_jax import assembly
 from musae_jax.directions import Directions
+from musae_jax.errors import UserError
 from musae_jax.loaded import Loaded
 from musae_jax.models import Autoencoder
 from musae_jax.pianoroll import STEPS_PER_BAR, canonical
@@ -71,8 +72,17 @@ class Coder:
     return in_batches(self._encode, tokens)
 
   def decode(self, z: Codes) -> Tokens:
-    """The most likely phrase of each code, without holds of nothing."""
-    tokens = in_batches(self._decode, np.asarray(z, np.float32))
+    """The most likely phrase of each code, without holds of nothing.
+
+    Raises:
+      UserError: these are no codes of this model.
+    """
+    z, dim = np.asarray(z, np.float32), self.model.prior.dim
+    if z.ndim != 2 or z.shape[1] != dim or not np.isfinite(z).all():
+      raise UserError(
+        f'codes are float32{list(z.shape)}, expected [n, {dim}] finite numbers'
+      )
+    tokens = in_batches(self._decode, z)
     return canonical(tokens.swapaxes(0, 1)).swapaxes(0, 1)
 
   @functools.cached_property
@@ -96,6 +106,11 @@ def load(path: str | os.PathLike) -> Loaded:
   Raises:
     UserError: there is none that can be read.
   """
+  if not os.path.exists(path):
+    raise UserError(
+      f'{path}: is not there; expected the folder of a training run, or a '
+      'file that `musae export` wrote'
+    )
   if os.path.isfile(path):
     from musae_jax import exported
 

@@ -82,8 +82,14 @@ def check(config: dict, dataset: dict) -> None:
       f'dataset.timesteps is {steps}, expected whole bars of {STEPS_PER_BAR}'
     )
   genres = dataset['genres']
-  if not all(isinstance(name, str) for name in genres):
+  if not all(isinstance(name, str) and name.isprintable() for name in genres):
     raise DescriptionError(f'dataset.genres is {genres!r}, expected names')
+  petals = config['prior'].get('num_components', len(genres))
+  if len(set(genres)) < len(genres) or len(genres) > petals:
+    raise DescriptionError(
+      f'dataset.genres has {len(genres)} names, expected at most {petals}, all '
+      'of them different'
+    )
 
 
 def _check_config(config: dict) -> None:

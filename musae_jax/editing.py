@@ -5,7 +5,7 @@ music gives back what it was given, a song for a song.
 """
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -23,13 +23,14 @@ from musae_jax import (
   steering,
 )
 from musae_jax.coding import Coder, Codes, Tokens
-from musae_jax.errors import UserError
+from musae_jax.errors import UserError, number, whole
 from musae_jax.midi import Song
 from musae_jax.models import Posterior
-from musae_jax.pianoroll import SILENCE, TRACKS
+from musae_jax.pianoroll import NUM_TOKENS, SILENCE, TRACKS
 from musae_jax.priors import Flower
 
 Music = Song | Tokens
+_TEMPI = 4, 10_000  # quarters a minute that a MIDI file can say
 
 
 class MusAE(Coder):
@@ -44,7 +45,7 @@ class MusAE(Coder):
 
     Raises:
       SongError: not 4/4 throughout, a role missing, no notes.
-      UserError: phrases of another length.
+      UserError: these are no phrases, of that length.
     """
     if isinstance(music, Song):
       return songs.windows(music, self.num_steps, fill).tokens
@@ -53,6 +54,10 @@ class MusAE(Coder):
       raise UserError(
         f'phrases are {tokens.dtype}{list(tokens.shape)}, expected uint8[n, '
         f'{self.num_steps}, {len(TRACKS)}]'
+      )
+    if tokens.max(initial=0) >= NUM_TOKENS:
+      raise UserError(
+        f'phrases have a token {tokens.max()}, expected less than {NUM_TOKENS}'
       )
     return tokens
 
@@ -69,7 +74,7 @@ class MusAE(Coder):
     mean, scale = self.posterior(self.cut(music, fill))
     if seed is None:
       return mean
-    key = jax.random.key(seed)
+    key = jax.random.key(whole('seed', seed, 0))
     return np.asarray(Posterior(mean, scale).sample(key))
 
   def reconstruct(
@@ -121,8 +126,7 @@ class MusAE(Coder):
       )
     if path == 'arc':
       self._flower('the path arc')
-    if steps < 2:
-      raise UserError(f'{steps} steps, expected at least 2')
+    whole('steps', steps, 2)
     if isinstance(a, Song) != isinstance(b, Song):
       raise UserError('a song and phrases, expected two of one kind')
     keep = songs.checked(keep)
@@ -145,6 +149,10 @@ class MusAE(Coder):
       return [songs.with_kept(tokens, ends[0], keep) for tokens in decoded]
     tied = songs.windows(a, self.num_steps, fill=True).tied[:shorter]
     num_bars = min(a.num_bars, b.num_bars)
+    # Each end rests as its song does, and between them what rests in both.
+    rests = [songs.rests(song, x) for song, x in zip((a, b), ends)]
+    of_steps = [rests[0], *[rests[0] & rests[1]] * (steps - 2), rests[1]]
+    decoded = np.where(of_steps, np.uint8(SILENCE), decoded)
     return [
       songs.rebuilt(a, phrases.Pieces(tokens, tied), keep, num_bars)
       for tokens in decoded
@@ -166,8 +174,10 @@ class MusAE(Coder):
       temperature: 1 draws as the prior has it, 0 takes each petal's mean, more
         than 1 strays further.
     """
-    prior = self.model.prior
-    key, petal_key = jax.random.split(jax.random.key(seed))
+    number('temperature', temperature, 0)
+    n, prior = whole('n', n, 0), self.model.prior
+    key = jax.random.key(whole('seed', seed, 0))
+    key, petal_key = jax.random.split(key)
     if genre is None:
       petals = jax.random.randint(petal_key, (n,), 0, prior.num_components)
     else:
@@ -196,8 +206,7 @@ class MusAE(Coder):
       keep: as in `reconstruct`.
       fill: as in `cut`.
     """
-    if not 0 <= amount <= 1:
-      raise UserError(f'amount {amount}, expected 0 to 1')
+    number('amount', amount, 0, 1)
     self._flower('transfer')
     x, y = self.model.prior.means[self._petal(genre), :2]
 
@@ -210,10 +219,11 @@ class MusAE(Coder):
   def edit(
     self,
     music: Music,
-    changes: Mapping[str, float],
+    changes: Mapping[str, float] | None = None,
     keep: Collection[str] = (),
     method: str = steering.DEFAULT,
     fill: bool = False,
+    **whole_phrase: float,
   ) -> Music:
     """The music with more or less of some attributes.
 
@@ -224,6 +234,7 @@ class MusAE(Coder):
       keep: as in `reconstruct`.
       method: one of `steering.METHODS`.
       fill: as in `cut`.
+      **whole_phrase: more changes: `density=.5` is `{'density': .5}`.
 
     Raises:
       UserError: an unknown attribute, or a model without directions.
@@ -233,9 +244,13 @@ class MusAE(Coder):
         'this model does not know how codes change with attributes; expected a '
         'file that `musae export` wrote where its data set was'
       )
+    changes = {**(changes or {}), **whole_phrase}
+    for name, change in changes.items():
+      number(name, change)
+    keep = songs.checked(keep)
 
     def change(tokens):
-      z = self.encode(tokens)
+      z = self.encode(_some(tokens))
       edited = steering.edit(self, z, changes, self.directions, method, keep)
       return self.decode(edited)
 
@@ -253,10 +268,11 @@ class MusAE(Coder):
     Args:
       music: a song, or phrases.
       k: how many.
-      among: phrases; or their codes, not to encode them again.
+      among: phrases of a library; or their codes, not to encode them again.
       fill: as in `cut`.
     """
-    others = among if among.ndim == 2 else self.encode(among)
+    whole('k', k, 1)
+    others = among if np.ndim(among) == 2 else self.encode(among)
     codes, std = self.encode(music, fill=fill), self.model.prior.std
     return neighbours.by_code(codes, others, std, k)
 
@@ -267,13 +283,13 @@ class MusAE(Coder):
 
     NaN where it is undefined, as the mean pitch of a track without notes.
     """
-    return metrics.columns(metrics.measure(self.cut(music, fill)))
+    return metrics.columns(metrics.measure(_some(self.cut(music, fill))))
 
   def save_midi(
     self,
     music: Music,
     path: str | os.PathLike,
-    programs=phrases.DEFAULT_PROGRAMS,
+    programs: Sequence[int] = phrases.DEFAULT_PROGRAMS,
     tempo: float = 120.0,
   ) -> None:
     """Writes a song, or phrases one after another, to a MIDI file.
@@ -285,7 +301,12 @@ class MusAE(Coder):
       tempo: of the phrases, in bpm.
     """
     if not isinstance(music, Song):
-      music = songs.of_phrases(self.cut(music), programs, tempo)
+      number('tempo', tempo, *_TEMPI)
+      if len(programs) != len(TRACKS):
+        raise UserError(f'programs {programs}, expected one of each track')
+      for program in programs:
+        whole('program', program, 0, 127)
+      music = songs.of_phrases(_some(self.cut(music)), programs, tempo)
     midi.write(path, music)
 
   def _changed(
@@ -295,13 +316,15 @@ class MusAE(Coder):
     if not isinstance(music, Song):
       tokens = self.cut(music)
       return songs.with_kept(change(tokens), tokens, keep)
-    songs.checked(keep)
+    keep = songs.checked(keep)
     pieces = songs.windows(music, self.num_steps, fill)
     rests = songs.rests(music, pieces.tokens)
     tokens = np.where(rests, np.uint8(SILENCE), change(pieces.tokens))
     return songs.rebuilt(music, pieces._replace(tokens=tokens), keep)
 
   def _petal(self, genre: str) -> int:
+    if not isinstance(genre, str):
+      raise UserError(f'genre {genre!r}, expected the name of one')
     if self.model.prior.num_components == 1:
       raise UserError(
         f'genre {genre!r}: the prior of this model has no petals; expected a '
@@ -316,3 +339,10 @@ class MusAE(Coder):
         f'{what} wants a model whose prior is a flower; this one is a {kind}, '
         'which has no ring of petals'
       )
+
+
+def _some(tokens: Tokens) -> Tokens:
+  """The phrases, of which there must be one."""
+  if not len(tokens):
+    raise UserError('no phrases, expected some')
+  return tokens

@@ -1,12 +1,49 @@
 """Errors: those that a user can mend, and what others' say, in a line."""
 
 import logging
+import math
+import numbers
 import sys
 import threading
 
 
 class UserError(ValueError):
   """What the user can mend; one line says what."""
+
+
+def number(
+  name: str,
+  value: float,
+  least: float = -math.inf,
+  most: float = math.inf,
+) -> float:
+  """The number itself.
+
+  Args:
+    name: what it is, for the error's line.
+    value: that somebody has given.
+    least: that it may be.
+    most: that it may be.
+
+  Raises:
+    UserError: it is none, not finite, or out of bounds.
+  """
+  fits = isinstance(value, numbers.Real) and least <= value <= most
+  if not fits or not math.isfinite(value):
+    bounds = f', {least:g} or more' if math.isfinite(least) else ''
+    if math.isfinite(most):
+      bounds = f', {least:g} to {most:g}'
+    raise UserError(f'{name} {value!r}, expected a number{bounds}')
+  return value
+
+
+def whole(name: str, value: int, least: int, most: int = 2**63 - 1) -> int:
+  """The same, of whole numbers."""
+  if not isinstance(value, numbers.Integral) or not least <= value <= most:
+    above = isinstance(value, numbers.Integral) and value > most
+    bound = f'{most} or less' if above else f'{least} or more'
+    raise UserError(f'{name} {value!r}, expected a whole number, {bound}')
+  return int(value)
 
 
 def first_line(error: Exception) -> str:

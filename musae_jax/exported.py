@@ -19,6 +19,7 @@ import safetensors
 import safetensors.numpy
 
 from musae_jax import described, files, packing
+from musae_jax.attributes import NAMES
 from musae_jax.described import DescriptionError
 from musae_jax.directions import Directions
 from musae_jax.errors import UserError
@@ -37,6 +38,7 @@ _FIELDS = {
 }
 _MAX_HEADER = 2**20  # bytes; a real one has some five thousand
 _DIRECTIONS = 'directions'
+_MAX_STEP = 2**53
 
 
 class ModelFileError(UserError):
@@ -157,8 +159,8 @@ def _read_header(file) -> tuple[dict, dict]:
   length = int.from_bytes(start, 'little')
   if len(start) < 8 or not 0 < length <= _MAX_HEADER:
     raise DescriptionError(
-      f'its header has {length} bytes, expected a model file, '
-      f'whose has at most {_MAX_HEADER}'
+      'is no model file, or not the beginning of one; expected what '
+      '`musae export` writes'
     )
   text = file.read(length)
   if len(text) < length:
@@ -181,6 +183,8 @@ def _read_header(file) -> tuple[dict, dict]:
       f'is of format {about.get("format")!r}, expected {VERSION}'
     )
   described.check_fields('its description', about, _FIELDS)
+  if not 0 <= about['step'] < _MAX_STEP:
+    raise DescriptionError(f'step is {about["step"]}, expected a number of one')
   if about['dtype'] not in DTYPES:
     raise DescriptionError(
       f'dtype is {about["dtype"]!r}, expected one of {", ".join(DTYPES)}'
@@ -213,8 +217,14 @@ def _layout(about: Mapping[str, Any]) -> tuple[dict, dict[str, packing.Entry]]:
   for name, value in _flat(params).items():
     layout.update(packing.entries(name, value.shape, about['dtype']))
   names = about['directions']
-  if not all(isinstance(name, str) for name in names):
-    raise DescriptionError(f'directions are {names!r}, expected names')
+  if not (
+    all(isinstance(name, str) for name in names)
+    and len(set(names)) == len(names)
+    and set(names) <= set(NAMES)
+  ):
+    raise DescriptionError(
+      f'directions are {names!r}, expected some of {", ".join(NAMES)}'
+    )
   if names:
     count, dim = len(names), model.prior.dim
     zeros = np.zeros(count), *[np.zeros((count, dim))] * 2

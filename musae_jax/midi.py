@@ -193,8 +193,9 @@ def _prevailing_tempo(score, num_bars: int) -> float:
 def write(path, song: Song) -> None:
   """Writes a type-1 MIDI file; same song, same bytes. Renamed into place.
 
-  Whole bars long. Tracks that were read from a file and not changed since keep
-  their timing, velocities and controllers.
+  Whole bars long. A track without a name is named after its role. Tracks that
+  were read from a file and not changed since keep their timing, velocities and
+  controllers.
   """
   files.write(path, to_bytes(song))
 
@@ -217,5 +218,5 @@ def _part(track: Track, ticks_per_step: int, length: int) -> smf.Part:
     start, end = start * ticks_per_step, end * ticks_per_step
   moves = zip(*(x.tolist() for x in track.moves)) if track.moves else ()
   moves = [move for move in moves if move[0] < length]
-  about = track.name, track.program, track.is_drum
+  about = track.name or track.role, track.program, track.is_drum
   return smf.Part(*about, pitch, start, end, velocity, moves)

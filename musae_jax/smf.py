@@ -19,6 +19,7 @@ TICKS_PER_QUARTER = 480
 PITCH_BEND = 128  # beside the 128 controllers
 _DRUM_CHANNEL = 9  # General MIDI's tenth
 _PITCHED_CHANNELS = [c for c in range(16) if c != _DRUM_CHANNEL]
+_NUM_PORTS = 9  # for 128 programs
 _MAX_MICROSECONDS = 2**24 - 1  # a quarter's length has three bytes
 
 
@@ -50,7 +51,9 @@ def encode(
   Its first track has the tempo and the time signatures alone.
 
   Args:
-    parts: drums go to channel 10, the others to one each while there are any.
+    parts: drums go to channel 10, the others to one each while there are any;
+      then those of one program share one, and behind 15 programs another port
+      begins, with channels of its own.
     tempo: quarters a minute.
     signatures: numerators and denominators, which are powers of two.
     length: in ticks.
@@ -70,13 +73,29 @@ def encode(
     )
   file = mido.MidiFile(ticks_per_beat=TICKS_PER_QUARTER, charset='utf-8')
   file.tracks.append(_track([(0, 0, message) for message in conductor], length))
-  channels = itertools.cycle(_PITCHED_CHANNELS)
-  for part in parts:
-    channel = _DRUM_CHANNEL if part.is_drum else next(channels)
-    file.tracks.append(_track(_events(part, channel), length))
+  for part, (port, channel) in zip(parts, _places(parts)):
+    file.tracks.append(_track(_events(part, port, channel), length))
   data = io.BytesIO()
   file.save(file=data)
   return data.getvalue()
+
+
+def _places(parts: Sequence[Part]) -> list[tuple[int, int]]:
+  """Port and channel of each part."""
+  pitched = sum(not part.is_drum for part in parts)
+  one_each = pitched <= len(_PITCHED_CHANNELS)
+  free = itertools.product(range(_NUM_PORTS), _PITCHED_CHANNELS)
+  taken: dict[int, tuple[int, int]] = {}
+  places = []
+  for i, part in enumerate(parts):
+    if part.is_drum:
+      places.append((0, _DRUM_CHANNEL))
+      continue
+    key = i if one_each else part.program
+    if key not in taken:
+      taken[key] = next(free)
+    places.append(taken[key])
+  return places
 
 
 def apart(part: Part) -> Part:
@@ -104,7 +123,7 @@ def apart(part: Part) -> Part:
   )
 
 
-def _events(part: Part, channel: int) -> list[tuple[int, int, Any]]:
+def _events(part: Part, port: int, channel: int) -> list[tuple[int, int, Any]]:
   """(tick, rank, message): at one tick the lower rank comes first."""
   import mido
 
@@ -113,6 +132,8 @@ def _events(part: Part, channel: int) -> list[tuple[int, int, Any]]:
     (0, 0, mido.MetaMessage('track_name', name=part.name)),
     (0, 0, made('program_change', program=part.program)),
   ]
+  if port:
+    found.insert(1, (0, 0, mido.MetaMessage('midi_port', port=port)))
   for time, number, value in part.moves:
     if number == PITCH_BEND:
       message = made('pitchwheel', pitch=value)

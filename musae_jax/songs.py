@@ -17,6 +17,8 @@ from musae_jax.pianoroll import (
   Notes,
 )
 
+# Controllers of MIDI's registered and other parameters.
+_PARAMETERS = 6, 38, 96, 97, 98, 99, 100, 101
 _TICKS_PER_STEP = smf.TICKS_PER_QUARTER // STEPS_PER_QUARTER
 
 
@@ -36,13 +38,12 @@ def windows(song: Song, num_steps: int, fill: bool = False) -> Pieces:
   """
   if not any(len(track.notes.pitch) for track in song.tracks):
     raise SongError('no notes in it, expected some')
-  try:
-    phrases.check_metre(song)
-  except SongError as error:
+  # Stated again it is the same; the data set takes such songs for changing.
+  if any(signature != (4, 4) for signature in song.time_signatures):
     found = ', '.join(f'{n}/{d}' for n, d in song.time_signatures[:8])
     raise SongError(
-      f'{error}: found {found}, expected 4/4 throughout'
-    ) from None
+      f'time signature other than 4/4: found {found}, expected 4/4 throughout'
+    )
   if not fill:
     try:
       phrases.check_roles(song)
@@ -64,8 +65,8 @@ def rests(
   part that the song has nowhere is to be invented, but where all others rest.
   """
   silent = (tokens == SILENCE).all(1, keepdims=True)
-  plays = [len(track.notes.pitch) > 0 for track in phrases.heard(song)]
-  return silent & (np.array(plays) | silent.all(-1, keepdims=True))
+  has = [bool(tracks) for tracks in phrases.by_role(song).values()]
+  return silent & (np.array(has) | silent.all(-1, keepdims=True))
 
 
 def rebuilt(
@@ -113,14 +114,15 @@ def with_kept(
   return np.where(kept, before, tokens)
 
 
-def checked(roles: Collection[str]) -> Collection[str]:
-  """The roles themselves.
+def checked(roles: Collection[str] | str) -> tuple[str, ...]:
+  """The roles themselves; of one its name will do.
 
   Raises:
     UserError: one of them is none.
   """
   if isinstance(roles, str):
     roles = [roles]
+  roles = tuple(roles or ())
   for role in roles:
     if role not in TRACKS:
       raise UserError(f'track {role!r}, expected one of {", ".join(TRACKS)}')
@@ -140,14 +142,12 @@ def of_phrases(
 def excerpt(song: Song, first: int, last: int) -> Song:
   """The bars `first` to `last` of a song, counted from 0, `last` left out.
 
-  What sounds across the first bar line is struck there; a drum is not.
+  What sounds across the first bar line is struck there; a drum is not. A track
+  stays though it rests in them.
   """
   low, high = first * STEPS_PER_BAR, last * STEPS_PER_BAR
-  tracks = (_between(track, low, high) for track in song.tracks)
-  return song._replace(
-    tracks=tuple(track for track in tracks if len(track.notes.pitch)),
-    least_bars=last - first,
-  )
+  tracks = tuple(_between(track, low, high) for track in song.tracks)
+  return song._replace(tracks=tracks, least_bars=last - first)
 
 
 def _between(track: Track, low: int, high: int) -> Track:
@@ -172,7 +172,10 @@ def _moves_between(moves: Moves, low: int, high: int) -> Moves:
   """Those of some ticks; what was set before is set at the beginning."""
   before = moves.time < low
   _, last = np.unique(moves.number[before][::-1], return_index=True)
-  set_before = np.sort(np.flatnonzero(before)[::-1][last])
+  last = np.flatnonzero(before)[::-1][last]
+  # Parameters are set by several in a row, of which no last one says all.
+  sequences = np.flatnonzero(before & np.isin(moves.number, _PARAMETERS))
+  set_before = np.union1d(last, sequences)
   kept = np.append(set_before, np.flatnonzero(~before & (moves.time < high)))
   time, number, value = (column[kept] for column in moves)
   return Moves(np.maximum(time - low, 0), number, value)

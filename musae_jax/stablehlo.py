@@ -14,6 +14,7 @@ import jax
 import jax.export
 import jax.numpy as jnp
 
+from musae_jax import files
 from musae_jax.models import Autoencoder
 from musae_jax.pianoroll import (
   HOLD,
@@ -68,15 +69,13 @@ def export(
       for shape, dtype in inputs.values()
     ]
     program = jax.export.export(jax.jit(function), platforms=PLATFORMS)(*args)
-    (folder / f'{name}.jax').write_bytes(program.serialize())
-    bytecode = program.mlir_module_serialized
-    (folder / f'{name}.mlirbc').write_bytes(bytecode)
+    files.write(folder / f'{name}.jax', bytes(program.serialize()))
+    files.write(folder / f'{name}.mlirbc', program.mlir_module_serialized)
     about[name] = {
       'inputs': _describe(inputs, program.in_avals),
       'outputs': _describe(outputs, program.out_avals),
     }
-  text = json.dumps(about, indent=2) + '\n'
-  (folder / 'model.json').write_text(text)
+  files.write(folder / 'model.json', json.dumps(about, indent=2) + '\n')
 
 
 def _decode(model, params, z, num_steps):

@@ -118,7 +118,7 @@ def test_errors_are_one_line(song, tmp_path, workdir, capsys):  # noqa: F811
   status, error = run(
     capsys, 'reconstruct', song, out, '--workdir', tmp_path / 'none'
   )
-  assert status == 1 and 'no checkpoints in it' in error
+  assert status == 1 and 'none: is not there' in error
   waltz = compose()._replace(time_signatures=((3, 4),))
   midi.write(tmp_path / 'waltz.mid', waltz)
   status, error = run(

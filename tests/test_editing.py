@@ -11,6 +11,7 @@ from musae_jax import (
   midi,
   phrases,
   priors,
+  songs,
 )
 from musae_jax.errors import UserError
 from musae_jax.pianoroll import SILENCE, Notes
@@ -249,7 +250,7 @@ def test_a_genre_that_there_is_not(told, tokens):
     told.transfer(tokens, 'jaz')
   with pytest.raises(UserError, match="'polka' is unknown; known are rock"):
     told.sample('polka')
-  with pytest.raises(UserError, match='amount 2, expected 0 to 1'):
+  with pytest.raises(UserError, match='amount 2, expected a number, 0 to 1'):
     told.transfer(tokens, 'jazz', 2)
 
 
@@ -292,7 +293,7 @@ def test_interpolation_that_cannot_be(told, tokens):
   for arguments, said in (
     ((tokens, tokens[:2]), '5 and 2 phrases'),
     ((tokens, compose()), 'two of one kind'),
-    ((tokens, tokens, 1), '1 steps'),
+    ((tokens, tokens, 1), 'steps 1, expected .* 2 or more'),
     ((tokens, tokens, 3, 'bow'), "path 'bow', expected one of line"),
   ):
     with pytest.raises(UserError, match=said):
@@ -346,3 +347,71 @@ def test_midi_files_of_phrases_and_songs(told, tmp_path):
   assert bass.notes.end.tolist() == [32, 64]
   told.save_midi(song, tmp_path / 'b.mid')
   assert midi.read(tmp_path / 'b.mid').tracks[0].notes.end.tolist() == [32, 64]
+
+
+class Loud(Codes):
+  """Plays in every part of every phrase."""
+
+  def decode(self, z):
+    tokens = np.full((len(z), 32, 4), 129, np.uint8)
+    tokens[:, ::4] = 50
+    return tokens
+
+
+def test_between_songs_parts_rest_as_they_do(told):
+  told = Loud(told.model, None, 32)
+  one = np.full((1, 32, 4), 129, np.uint8)
+  one[0, ::4, :3] = 36, 40, 60
+  other = one.copy()
+  other[0, :, 1] = 129
+  a, b = (songs.of_phrases(np.concatenate([one, x])) for x in (one, other))
+  nothing = songs.of_phrases(np.concatenate([one, np.full_like(one, 129)]))
+  way = told.interpolate(a, b, 3, fill=True)
+  sounds = [len(songs.excerpt(x, 2, 4).tracks[1].notes.pitch) for x in way]
+  assert sounds[0] and sounds[1] and not sounds[2]
+  last = told.interpolate(a, nothing, 2, fill=True)[-1]
+  assert not any(len(t.notes.pitch) for t in songs.excerpt(last, 2, 4).tracks)
+
+
+def test_what_are_no_codes(instrument, tokens):
+  z = instrument.encode(tokens)
+  for wrong in (z[0], z[:, :4], z * np.nan):
+    with pytest.raises(UserError, match=r'expected \[n, 6\] finite'):
+      instrument.decode(wrong)
+
+
+def test_one_role_may_be_named_alone(told, tokens):
+  for keep in ('drums', iter(['drums'])):
+    again = told.reconstruct(tokens, keep=keep)
+    np.testing.assert_array_equal(again[..., 0], tokens[..., 0])
+
+
+@pytest.mark.parametrize(
+  ('do', 'said'),
+  [
+    (lambda m, x: m.sample(temperature=np.nan), 'temperature nan, expected'),
+    (lambda m, x: m.sample(temperature=-1), 'temperature -1, expected'),
+    (lambda m, x: m.sample(n=-1), 'n -1, expected a whole number'),
+    (lambda m, x: m.sample(seed='x'), "seed 'x', expected a whole number"),
+    (lambda m, x: m.sample(3), 'genre 3, expected the name of one'),
+    (lambda m, x: m.encode(x, seed=2**64), 'seed 18446744073709551616'),
+    (lambda m, x: m.transfer(x, None), 'genre None, expected the name'),
+    (lambda m, x: m.transfer(x, 'jazz', '1'), "amount '1', expected a number"),
+    (lambda m, x: m.interpolate(x, x, 2.5), 'steps 2.5, expected a whole'),
+    (lambda m, x: m.encode(x | 200), 'a token 2.., expected less than 130'),
+    (lambda m, x: m.neighbours(x, 0, x), 'k 0, expected a whole number'),
+    (lambda m, x: m.attributes(x[:0]), 'no phrases, expected some'),
+    (lambda m, x: m.save_midi(x, 'a.mid', tempo=0), 'tempo 0, expected'),
+    (lambda m, x: m.save_midi(x, 'a.mid', (0, 33)), 'expected one of each'),
+    (lambda m, x: m.save_midi(x, 'a.mid', (0, 1, 2, 200)), 'program 200'),
+    (lambda m, x: m.reconstruct(x, keep=['oboe']), "track 'oboe', expected"),
+  ],
+)
+def test_what_makes_no_sense_is_one_line(
+  told, tokens, tmp_path, monkeypatch, do, said
+):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(UserError, match=said) as caught:
+    do(told, tokens)
+  assert len(str(caught.value).splitlines()) == 1
+  assert not list(tmp_path.iterdir())

@@ -43,16 +43,14 @@ def test_a_track_is_as_long_as_the_song(tmp_path):
 
 
 def test_each_track_has_a_channel_while_there_are_any():
-  parts = [part([60], [0], [480], is_drum=i == 3) for i in range(18)]
+  parts = [part([60], [0], [480], is_drum=i == 3) for i in range(16)]
   file = mido.MidiFile(file=io.BytesIO(smf.encode(parts, 120, [], 0)))
   channels = [
     {message.channel for message in track if not message.is_meta}
     for track in file.tracks[1:]
   ]
   assert channels[3] == {9}
-  assert sorted(c.pop() for i, c in enumerate(channels[:16]) if i != 3) == [
-    c for c in range(16) if c != 9
-  ]
+  assert sorted(c.pop() for c in channels) == list(range(16))
 
 
 def test_notes_of_a_pitch_are_apart():
@@ -119,3 +117,26 @@ def test_controllers_are_written_as_they_were_read(tmp_path):
     (480, 'note_on', 64, 90),
     (900, 'note_off', 64, 64),
   ]
+
+
+def test_more_tracks_than_channels():
+  """Those of one program share one; then another port begins."""
+  few = [part([60], [0], [9])._replace(program=i % 2) for i in range(15)]
+  assert [p for p, _ in smf._places(few)] == [0] * 15
+  assert len({channel for _, channel in smf._places(few)}) == 15
+  many = [part([60], [0], [9])._replace(program=i % 20) for i in range(40)]
+  places = smf._places(many)
+  assert places[:20] == places[20:]
+  assert len(set(places)) == 20
+  assert [port for port, _ in places[:20]] == [0] * 15 + [1] * 5
+  assert all(channel != 9 for _, channel in places)
+  data = smf.encode(many, 120, [(4, 4)], 9)
+  tracks = mido.MidiFile(file=io.BytesIO(data)).tracks
+  assert [m.port for m in tracks[16] if m.type == 'midi_port'] == [1]
+
+
+def test_a_track_without_a_name_is_named_after_its_role():
+  notes = Notes(*np.array([[40, 0, 4]]).T)
+  song = midi.Song((midi.Track('', 33, False, notes),))
+  file = mido.MidiFile(file=io.BytesIO(midi.to_bytes(song)))
+  assert file.tracks[1].name == 'bass'

@@ -82,7 +82,7 @@ def test_nothing_hangs_from_one_phrase_into_the_next():
 def test_a_track_that_is_none():
   with pytest.raises(UserError, match="'piano', expected one of drums, bass"):
     songs.checked(['bass', 'piano'])
-  assert songs.checked('bass') == ['bass']
+  assert songs.checked('bass') == ('bass',)
 
 
 def test_bars_of_a_song():
@@ -117,6 +117,39 @@ def test_controllers_of_some_bars_are_set_when_they_begin():
   assert list(zip(*(x.tolist() for x in found.moves))) == expected
   later = songs.one_after_another([midi.Song((found,))] * 2, num_bars=1)
   assert later.tracks[0].moves.time.tolist() == [0, 0, 0, 1920, 1920, 1920]
+
+
+def test_parameters_of_some_bars_are_set_as_a_sequence():
+  """A bend's range is said by three controllers, and then they are let go."""
+  said = [(101, 0), (100, 0), (6, 12), (101, 127), (100, 127)]
+  moves = midi.Moves(*np.array([(5, *row) for row in said]).T)
+  piano = track(0, (60, 0, 40))._replace(moves=moves)
+  (found,) = songs.excerpt(midi.Song((piano,)), 1, 2).tracks
+  assert list(zip(*(x.tolist() for x in found.moves[1:]))) == said
+
+
+def test_metre_stated_again():
+  song = midi.Song((track(33, (40, 0, 4)),))
+  again = song._replace(time_signatures=((4, 4), (4, 4)))
+  assert len(songs.windows(again, 32, fill=True).tokens) == 1
+  waltz = song._replace(time_signatures=((4, 4), (3, 4)))
+  with pytest.raises(phrases.SongError, match='found 4/4, 3/4, expected 4/4'):
+    songs.windows(waltz, 32, fill=True)
+
+
+def test_a_part_that_rests_in_some_bars_is_not_missing():
+  song = midi.Song(
+    (
+      track(0, (36, 0, 1), (36, 16, 17), is_drum=True),
+      track(33, (40, 0, 32)),
+      track(0, (60, 0, 4)),
+    )
+  )
+  part = songs.excerpt(song, 1, 2)
+  assert [len(t.notes.pitch) for t in part.tracks] == [1, 1, 0]
+  tokens = songs.windows(part, 16).tokens
+  rests = songs.rests(part, tokens)[0, 0]
+  assert rests.tolist() == [False, False, True, False]
 
 
 def test_a_part_that_rests_for_a_phrase_is_to_rest():

@@ -28,6 +28,7 @@ from musae_jax import (
   files,
   metrics,
   midi,
+  phrases,
   plots,
   songs,
   steering,
@@ -81,7 +82,8 @@ def find(folder: str, count: int, num_bars: int, seed: int) -> dict[str, Song]:
       song = midi.read(file.full_path)
       if song.num_bars >= 8 + num_bars:
         part = songs.excerpt(song, 8, 8 + num_bars)
-        songs.windows(part, num_bars)
+        sounding = [t for t in part.tracks if len(t.notes.pitch)]
+        phrases.check(part._replace(tracks=tuple(sounding)))
         found[pathlib.PurePath(file.path).stem] = part
     except UserError:
       pass  # not every file is a song that suits
@@ -240,7 +242,7 @@ def edits_table(made: Iterable[Made], std: Mapping[str, float]) -> str:
       kept.append(onsets_kept(before, after))
     so = sum(sign * x > 0 for x in change)
     lines.append(
-      f'| {word} {name} | {so} of {len(made)} | {np.mean(change):+.2f} '
+      f'| {word} {name} | {so} of {len(made)} | {np.nanmean(change):+.2f} '
       f'| {np.mean(kept):.1%} |'
     )
   return '\n'.join(lines)
@@ -259,7 +261,7 @@ def transferred(model: MusAE, made: Iterable[Made]) -> str:
     kept.append(onsets_kept(of.tokens[_RECONSTRUCTED], after))
   return (
     f'Moved to the other side of the ring, {there / phrases:.1%} of the '
-    "phrases, heard again, lie in the target's quarter of it; "
+    "phrases, heard again, lie in the target's quarter of it (25% by chance); "
     f'{np.mean(kept):.1%} of the onsets stay.'
   )
 

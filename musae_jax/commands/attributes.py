@@ -9,9 +9,11 @@ import argparse
 
 import numpy as np
 
-from musae_jax import arguments, songs
+from musae_jax import songs
 from musae_jax.commands import shared
 from musae_jax.pianoroll import STEPS_PER_BAR, TRACKS
+
+_MOST_BARS = 256  # of a phrase
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   shared.add_song(parser)
   parser.add_argument(
     '--phrase_bars',
-    type=arguments.positive,
+    type=shared.whole(1, _MOST_BARS),
     default=2,
     metavar='N',
     help='bars of a phrase; 2 by default',

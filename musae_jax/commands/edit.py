@@ -66,11 +66,9 @@ def run(args: argparse.Namespace) -> shared.Said:
   rows = {
     name: {
       'asked': asked,
-      'moved': shared.finite(
-        np.nanmean(after[name] - before[name]) / std[name]
-      ),
-      'before': shared.finite(np.nanmean(before[name])),
-      'after': shared.finite(np.nanmean(after[name])),
+      'moved': _mean((after[name] - before[name]) / std[name]),
+      'before': _mean(before[name]),
+      'after': _mean(after[name]),
     }
     for name, asked in changes.items()
   }
@@ -89,6 +87,12 @@ def run(args: argparse.Namespace) -> shared.Said:
   lines += output.show(args, rolls, edited)
   facts = {'out': [path], 'bars': song.num_bars, 'changes': rows}
   return shared.Said('\n'.join(lines), facts)
+
+
+def _mean(values) -> float | None:
+  """Of phrases that have the attribute; None where none has."""
+  known = values[~np.isnan(values)]
+  return shared.finite(known.mean()) if len(known) else None
 
 
 def _shown(value: float | None, form: str = '.3g') -> str:

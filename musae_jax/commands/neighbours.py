@@ -130,6 +130,11 @@ def _gathered(args: argparse.Namespace, num_steps: int):
 
 
 def _midi_files(place: str) -> list[str]:
+  if not os.path.exists(place):
+    raise UserError(
+      f'--among {place}: is not there; expected songs, or folders of them '
+      '(OUT.mid stands before --among, or behind --out)'
+    )
   if not os.path.isdir(place):
     return [place]
   return sorted(

@@ -53,7 +53,7 @@ def check(args: argparse.Namespace) -> None:
   """Passes arguments to whose places can be written; before the work is done.
 
   Raises:
-    UserError: there is no such folder, or no place was given.
+    UserError: there is no such folder, no place was given, or it is a song's.
   """
   for path in (args.png, args.wav):
     _check_file(path)
@@ -68,6 +68,9 @@ def check(args: argparse.Namespace) -> None:
     if args.out_required:
       raise UserError('no place for the music, expected OUT.mid or --out')
     return
+  for source in ('song', 'a', 'b'):
+    if _are_one(args.out, getattr(args, source, None)):
+      raise UserError(f'{args.out}: is the song itself, expected another place')
   if not is_folder(args.out):
     _check_file(args.out)
     if not args.out.lower().endswith(_MIDI):
@@ -136,6 +139,15 @@ def show(args: argparse.Namespace, rolls: Rolls, song: midi.Song) -> list[str]:
 
     lines.append(f'{args.wav}: by {audio.write(args.wav, song)}')
   return lines
+
+
+def _are_one(out: str, source: str | None) -> bool:
+  return bool(
+    source
+    and os.path.exists(out)
+    and os.path.exists(source)
+    and os.path.samefile(out, source)
+  )
 
 
 def _check_file(path: str | None) -> None:

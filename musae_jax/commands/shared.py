@@ -138,13 +138,17 @@ def finite(value: float) -> float | None:
   return float(value) if math.isfinite(value) else None
 
 
-def whole(least: int):
-  """Parses whole numbers that are not below `least`."""
+def whole(least: int, most: int = 2**63 - 1):
+  """Parses whole numbers from `least` to `most`."""
 
   def parse(text: str) -> int:
-    if not text.removeprefix('-').isdecimal() or int(text) < least:
+    is_one = text.removeprefix('-').isdecimal()
+    if not is_one or not least <= int(text) <= most:
+      bound = f'at least {least}'
+      if is_one and int(text) > most:
+        bound = f'at most {most}'
       raise argparse.ArgumentTypeError(
-        f'{text!r}, expected a whole number, at least {least}'
+        f'{text!r}, expected a whole number, {bound}'
       )
     return int(text)
 
