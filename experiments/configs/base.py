@@ -66,7 +66,7 @@ def get_config() -> ConfigDict:
     # 'alternating': the critic's loss trains the critic only; 'joint': the
     # encoder too, as in the authors' code.
     phases='alternating',
-    # The paper's 1e-4 has not begun where this has learnt (docs/results.md).
+    # The paper's 1e-4 takes twice as long to learn attacks (docs/results.md).
     learning_rate=1e-3,
     decay_kind='inverse_time',  # 'inverse_time', 'exponential' or 'none'
     learning_rate_decay=1e-4,  # for each update
