@@ -62,7 +62,7 @@ def draw(
     names: of NAMES.
     workdirs: the runs' folders.
     out: of several runs, where the page and what is of all of them go; of one
-      run it is DIR/figures.
+      run everything, DIR/figures by default.
     data_dir: the data set's folder; as in training by default.
 
   Raises:
@@ -70,6 +70,8 @@ def draw(
   """
   subjects = [Subject.of(workdir, data_dir) for workdir in workdirs]
   folders = {subject: subject.workdir / 'figures' for subject in subjects}
+  if out and len(subjects) == 1:
+    folders = {subjects[0]: pathlib.Path(out)}
   together = pathlib.Path(out) if out else folders[subjects[0]]
   shown = []
   for name in names:
@@ -127,7 +129,12 @@ def main(argv: list[str] | None = None) -> int:
     help=f'all, or some of {", ".join(NAMES)}; all by default',
   )
   runs = parser.add_mutually_exclusive_group(required=True)
-  runs.add_argument('--workdir', type=arguments.path, help="a run's folder")
+  runs.add_argument(
+    '--workdir',
+    '--model',
+    type=arguments.path,
+    help="a run's folder; or an exported file, with --out",
+  )
   runs.add_argument(
     '--workdirs',
     type=_several,
@@ -137,7 +144,7 @@ def main(argv: list[str] | None = None) -> int:
   add(
     '--out',
     type=arguments.path,
-    help='of several runs, where their page goes',
+    help="where the page goes: of several runs, or instead of a run's folder",
   )
   add(
     '--data_dir',
@@ -147,8 +154,8 @@ def main(argv: list[str] | None = None) -> int:
   args = parser.parse_args(argv)
   if args.workdirs and not args.out:
     parser.error('--workdirs wants --out, the folder for their page')
-  if args.workdir and args.out:
-    parser.error('--out is of several runs; of one it is DIR/figures')
+  if args.workdir and os.path.isfile(args.workdir) and not args.out:
+    parser.error('of an exported file figures want --out, their folder')
   names = NAMES if 'all' in (args.names or ['all']) else args.names
   try:
     print(
@@ -162,6 +169,9 @@ def main(argv: list[str] | None = None) -> int:
   except (*build.ERRORS, pictures.FigureError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
+  except KeyboardInterrupt:
+    print('interrupted', file=sys.stderr)
+    return 130
   return 0
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from experiments import build, config_flag, loop, writer
-from experiments.artefacts import report
+from experiments.artefacts import artefact, report
 from experiments.artefacts.subject import Subject
 from experiments.resumed import RunError
 from musae_jax import arguments, files
@@ -126,12 +126,12 @@ def run(
   found = {}
   for seed in seeds:  # so that every variant has one soon
     for name, fields in variants.items():
-      folder = workdir / f'{name.replace(" ", "-")}-seed{seed}'
+      folder = workdir / f'{_folder(name)}-seed{seed}'
       result = folder / 'study.json'
+      asked = [*base, *(f'--config.{f}={v}' for f, v in fields.items())]
       if not result.exists():
         print(f'{name}, seed {seed}', flush=True)
-        command = [sys.executable, '-m', 'experiments.train', *base]
-        command += [f'--config.{f}={value}' for f, value in fields.items()]
+        command = [sys.executable, '-m', 'experiments.train', *asked]
         command += [f'--config.train.seed={seed}', f'--workdir={folder}']
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / 'train.log', 'a') as log:
@@ -144,11 +144,40 @@ def run(
           outcome = {'ended': last}
         else:
           raise RunError(f'{folder}: {last.removeprefix("error: ")}')
-        files.write(result, json.dumps(outcome, indent=2) + '\n')
-      found.setdefault(name, []).append(json.loads(result.read_text()))
-      files.write(workdir / 'study.md', table(found))
-  files.write(workdir / 'study.json', json.dumps(found, indent=2) + '\n')
+        outcome['asked'] = asked
+        _write(result, outcome)
+      outcome = json.loads(result.read_text())
+      if outcome.get('asked', asked) != asked:
+        raise RunError(
+          f'{folder}: was made with {" ".join(outcome["asked"])}; expected '
+          f'another --workdir for {" ".join(asked)}'
+        )
+      found.setdefault(name, []).append(outcome)
+      files.write(workdir / 'study.md', table(_finished(workdir)))
+  _write(workdir / 'study.json', _finished(workdir))
   return found
+
+
+def _finished(workdir: pathlib.Path) -> dict[str, list[dict[str, Any]]]:
+  """The results in a folder, by variant: those of earlier calls too."""
+  names = dict.fromkeys((*ABLATIONS, *RECIPES))
+  found = {
+    name: [
+      json.loads(path.read_text())
+      for path in sorted(workdir.glob(f'{_folder(name)}-seed*/study.json'))
+    ]
+    for name in names
+  }
+  return {name: runs for name, runs in found.items() if runs}
+
+
+def _folder(name: str) -> str:
+  return name.replace(' ', '-')
+
+
+def _write(path: pathlib.Path, value) -> None:
+  text = json.dumps(artefact.finite(value), indent=2, allow_nan=False)
+  files.write(path, text + '\n')
 
 
 def table(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
@@ -207,6 +236,9 @@ def main(argv: list[str] | None = None) -> int:
   except (*build.ERRORS, RunError) as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
+  except KeyboardInterrupt:
+    print('interrupted; the same command goes on', file=sys.stderr)
+    return 130
   print(table(found))
   return 0
 

@@ -252,7 +252,10 @@ def _complete_lines(path: pathlib.Path) -> list[dict]:
   lines = []
   for text in path.read_text(encoding='utf-8').splitlines():
     try:
-      lines.append(json.loads(text))
+      line = json.loads(text)
     except json.JSONDecodeError:
       break
+    if not isinstance(line, dict):
+      break
+    lines.append(line)
   return lines

@@ -3,13 +3,16 @@
 import csv
 import html.parser
 import json
+import shutil
+import types
 
 import numpy as np
 import pytest
 from test_train import FLAGS
 
-from experiments import config_flag, figures, train
+from experiments import config_flag, evaluate, figures, train
 from experiments.artefacts import fig3, pictures, subject, table1
+from musae_jax import checkpoint, exported
 
 
 @pytest.fixture(scope='module')
@@ -141,7 +144,6 @@ def test_cut_evaluation_is_one_line(drawn, flower):
   [
     (['fig6', '--workdir=x'], "'fig6' is none of all, table1"),
     (['--workdirs=a,b'], '--workdirs wants --out'),
-    (['--workdir=a', '--out=b'], '--out is of several runs'),
     ([], 'one of the arguments --workdir --workdirs is required'),
     (['--workdirs=,', '--out=b'], '--workdirs'),
   ],
@@ -157,3 +159,55 @@ def test_a_run_that_is_not_there_is_one_line(tmp_path, capsys):
   assert figures.main(['fig2', f'--workdir={tmp_path}']) == 1
   (line,) = capsys.readouterr().err.splitlines()
   assert 'no checkpoints in it' in line
+
+
+def test_a_model_file_has_a_page_of_its_own(
+  flower, tiny_bars, tmp_path, capsys
+):
+  path = tmp_path / 'a.musae'
+  exported.save(path, checkpoint.load(flower))
+  argv = ['table1', 'codes', 'curves', f'--workdir={path}']
+  argv += [f'--data_dir={tiny_bars}']
+  assert figures.main([*argv, f'--out={tmp_path / "page"}']) == 0
+  assert 'curves\n  left out: a model file' in capsys.readouterr().out
+  assert (tmp_path / 'page' / 'codes.png').exists()
+  page = (tmp_path / 'page' / 'index.html').read_text()
+  assert 'training phrases' in page
+  with pytest.raises(SystemExit):
+    figures.main(argv)
+  assert 'want --out' in capsys.readouterr().err
+
+
+def test_one_run_twice_is_no_interval(flower, tmp_path, capsys):
+  again = tmp_path / 'again'
+  shutil.copytree(flower, again)
+  argv = ['table1', f'--workdirs={flower},{again}', f'--out={tmp_path / "x"}']
+  assert figures.main(argv) == 0
+  assert 'the same run twice' in capsys.readouterr().out
+
+
+def test_half_an_evaluation_is_made_again(flower, tmp_path):
+  again = tmp_path / 'again'
+  shutil.copytree(flower, again)
+  half = {'step': 6, 'figures': {'accuracy': {}, 'attack_accuracy': {}}}
+  (again / 'evaluation.json').write_text(json.dumps(half))
+  assert figures.main(['table1', f'--workdir={again}']) == 0
+  report = json.loads((again / 'evaluation.json').read_text())
+  assert report['figures']['accuracy']['this model']
+
+
+def test_baselines_are_of_each_data_set(flower):
+  def subject(name, dataset):
+    report = evaluate.evaluate(flower)
+    report['figures']['accuracy']['always hold']['bass'] = dataset / 10
+    folder = flower.parent / name
+    folder.mkdir()
+    evaluate.write(report, folder)
+    config = {'train': {'seed': 0}, 'of': dataset}
+    loaded = types.SimpleNamespace(config=config, step=6, dataset=dataset)
+    return types.SimpleNamespace(name=name, workdir=folder, loaded=loaded)
+
+  rows = table1.make([subject('one', 1), subject('two', 2)]).rows
+  found = {r['row']: r['bass'] for r in rows if r['measure'] == 'accuracy'}
+  assert found['always hold (one)'] == 0.1
+  assert found['always hold (two)'] == 0.2

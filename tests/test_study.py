@@ -31,6 +31,13 @@ def test_a_study_is_a_table_and_goes_on(tiny_bars, tmp_path, capsys):
   assert study.main(argv) == 0
   assert 'seed 0' not in capsys.readouterr().out
   assert (tmp_path / 'study.md').read_text() == text
+  # A variant more: the table keeps what was there. Asked otherwise: refused.
+  assert study.main([*argv[:-1], '--only=no regulariser']) == 0
+  found = json.loads((tmp_path / 'study.json').read_text())
+  assert set(found) == {'base', 'KL', 'no regulariser'}
+  assert study.main([*argv, '--config.train.num_steps=7']) == 1
+  (line,) = capsys.readouterr().err.splitlines()
+  assert 'base-seed0: was made with' in line and 'num_steps=7' in line
 
 
 def test_a_table_has_means_and_half_the_range():

@@ -75,17 +75,17 @@ def _json(artefact: Artefact) -> str:
   about = {
     'title': artefact.title,
     'caption': artefact.caption,
-    'facts': _finite(artefact.facts),
+    'facts': finite(artefact.facts),
   }
   return json.dumps(about, indent=2, allow_nan=False) + '\n'
 
 
-def _finite(value):
+def finite(value):
   """Returns JSON in which null stands for what is not finite."""
   if isinstance(value, Mapping):
-    return {str(key): _finite(part) for key, part in value.items()}
+    return {str(key): finite(part) for key, part in value.items()}
   if isinstance(value, (list, tuple)):
-    return [_finite(part) for part in value]
+    return [finite(part) for part in value]
   if isinstance(value, float) and not math.isfinite(value):
     return None
   return value

@@ -59,8 +59,9 @@ def make(subject: Subject) -> Artefact:
     f'{_SAMPLES} samples of each component of the prior, decoded: the mean of '
     'each metric relative to its mean over all, which stands beside its name '
     'with the share of phrases in which it is defined, where that is below 1. '
-    'Grey: defined in none. Roughness is the mean squared step from a '
-    'component to the next over twice the variance, 1 for a ring in any order: '
+    'Grey: defined in none, or 0 in the mean. Roughness is the mean squared '
+    'step from a component to the next over twice the variance, 1 for a ring '
+    'in any order: '
     f'here {found:.2f}, on shuffled rings {np.mean(shuffled):.2f}; '
     f'{facts["share_of_shuffled_rings_as_smooth"]:.1%} of them are as smooth.',
     {'': lambda: charts.heat_map(relative, labels, genres)},

@@ -74,8 +74,8 @@ def _runs(subjects: Sequence[Subject]) -> str:
     cells.append(
       f'<div><b>{html.escape(subject.name)}</b>, step '
       f'{subject.loaded.step:,}<br>{html.escape(dataset["name"])}: '
-      f'{dataset["train_phrases"]:,} training phrases, '
-      f'{dataset["validation_phrases"]:,} for validation'
+      f'{len(subject.splits.train):,} training phrases, '
+      f'{len(subject.splits.validation):,} for validation'
       f'<details><summary>config</summary><pre>{config}</pre></details></div>'
     )
   return f'<div class="runs">{"".join(cells)}</div>'

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from experiments import writer
-from experiments.artefacts.artefact import Artefact
+from experiments.artefacts.artefact import Artefact, NotApplicable
 from experiments.artefacts.subject import Subject
 from musae_jax import plots, priors
 
@@ -24,10 +24,14 @@ def curves(subject: Subject) -> Artefact:
   Raises:
     FigureError: evaluation.json is not as `experiments.evaluate` writes it.
   """
+  if not subject.workdir.is_dir():
+    raise NotApplicable('a model file does not tell of its training')
   lines = writer.read(subject.workdir)
   validation = [
     line for line in lines if any(key.startswith('validation/') for key in line)
   ]
+  if not validation:
+    raise NotApplicable('metrics.jsonl has no whole line of a validation yet')
   baselines = _baselines(subject)
   return Artefact(
     'Training',

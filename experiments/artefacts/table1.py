@@ -7,7 +7,7 @@ import numpy as np
 from scipy import stats
 
 from experiments import evaluate
-from experiments.artefacts.artefact import Artefact
+from experiments.artefacts.artefact import Artefact, NotApplicable
 from experiments.artefacts.subject import Subject
 from musae_jax import charts, evaluation
 from musae_jax.pianoroll import TRACKS
@@ -24,16 +24,22 @@ def make(subjects: Sequence[Subject]) -> Artefact:
   groups = {}
   for subject in subjects:
     groups.setdefault(_but_seed(subject), []).append(subject)
+  several = len({str(s.loaded.dataset) for s in subjects}) > 1
   rows, others = [], {}
   for group in groups.values():
-    reports = [_evaluation(subject)['figures'] for subject in group]
     name = ', '.join(subject.name for subject in group)
+    seeds = [_seed(subject) for subject in group]
+    if len(set(seeds)) < len(seeds):
+      raise NotApplicable(f'{name}: the same run twice, expected other seeds')
+    reports = [_evaluation(subject) for subject in group]
     for measure, found in reports[0].items():
-      each = [[r[measure]['this model'][c] for c in _COLUMNS] for r in reports]
+      each = [[*report[measure]['this model'].values()] for report in reports]
       rows.append({'measure': measure, 'row': name, **_interval(each)})
       for row, values in found.items():
         if row != 'this model':
-          others[measure, row] = {c: values[c] for c in _COLUMNS}
+          # What knowing nothing scores is the data set's.
+          of = f' ({name})' if several and 'paper' not in row else ''
+          others[measure, row + of] = values
   rows += [{'measure': m, 'row': r, **v} for (m, r), v in others.items()]
   rows.sort(key=lambda row: list(evaluation.MEASURES).index(row['measure']))
   return Artefact(
@@ -49,26 +55,47 @@ def make(subjects: Sequence[Subject]) -> Artefact:
   )
 
 
+def _seed(subject: Subject) -> int | None:
+  """A model file does not tell it."""
+  return subject.loaded.config.get('train', {}).get('seed')
+
+
 def _but_seed(subject: Subject) -> str:
-  config = json.loads(json.dumps(subject.loaded.config))
-  del config['train']['seed']
-  return json.dumps([config, subject.loaded.dataset], sort_keys=True)
+  """What runs of one row have in common."""
+  loaded = subject.loaded
+  config = json.loads(json.dumps(loaded.config))
+  config.get('train', {}).pop('seed', None)
+  return json.dumps([config, loaded.step, loaded.dataset], sort_keys=True)
 
 
 def _evaluation(subject: Subject) -> dict:
+  """Figures by measure, row and column."""
   path = subject.workdir / 'evaluation.json'
   if path.exists():
     try:
       report = json.loads(path.read_text())
-      if report['step'] == subject.loaded.step and set(
-        evaluation.MEASURES
-      ) <= set(report['figures']):
-        return report
-    except (ValueError, KeyError, TypeError):
+      if report['step'] == subject.loaded.step:
+        return _columns(report)
+    except (ValueError, KeyError, TypeError, AttributeError):
       pass  # of another version, or cut short: made again
   report = evaluate.of(subject.loaded, subject.splits, subject.workdir)
-  evaluate.write(report, subject.workdir)
-  return report
+  if subject.workdir.is_dir():
+    evaluate.write(report, subject.workdir)
+  return _columns(report)
+
+
+def _columns(report: dict) -> dict:
+  """Raises an error where a figure is missing."""
+  found = {
+    measure: {
+      row: {column: values[column] for column in _COLUMNS}
+      for row, values in report['figures'][measure].items()
+    }
+    for measure in evaluation.MEASURES
+  }
+  for rows in found.values():
+    rows['this model']  # without which there is nothing to show
+  return found
 
 
 def _interval(runs: Sequence[Sequence[float | None]]) -> dict:
