@@ -144,7 +144,7 @@ def test_cut_evaluation_is_one_line(drawn, flower):
   [
     (['fig6', '--workdir=x'], "'fig6' is none of all, table1"),
     (['--workdirs=a,b'], '--workdirs wants --out'),
-    ([], 'one of the arguments --workdir --workdirs is required'),
+    ([], '--workdirs is required'),
     (['--workdirs=,', '--out=b'], '--workdirs'),
   ],
 )

@@ -155,8 +155,8 @@ def _caption(facts) -> str:
     f'{match["sliced_wasserstein_over_floor"]:.1f} times that of draws from '
     f'draws (the fewer phrases, the nearer to 1), MMD^2 {match["mmd"]:.4f} '
     f'(draws from draws {match["mmd_floor"]:.4f}); a classifier tells them '
-    f'apart {match["classifier_accuracy"]:.1%} of the time (.5 where they match); '
-    'the scale of an axis is in the median '
+    f'apart {match["classifier_accuracy"]:.1%} of the time (.5 where they '
+    'match); the scale of an axis is in the median '
     f"{match['scale_ratio_median']:.2f} of the prior's, and the kurtosis "
     f'{match["kurtosis"]:.2f} (draws: {match["kurtosis_of_draws"]:.2f}). '
     f'{facts["active_dimensions"]} of {facts["dimensions"]} axes differ '
