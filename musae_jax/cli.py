@@ -106,6 +106,7 @@ def run() -> None:
     status = main()
   except KeyboardInterrupt:
     status = 130
+  signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was asked is done
   if interrupted:
     print('interrupted', file=sys.stderr, flush=True)
     os._exit(130)  # threads of JAX do not take being left well

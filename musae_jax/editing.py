@@ -30,6 +30,8 @@ from musae_jax.pianoroll import NUM_TOKENS, SILENCE, TRACKS
 from musae_jax.priors import Flower
 
 Music = Song | Tokens
+# What is in memory at once.
+MOST_STEPS, MOST_SAMPLES = 1_000, 100_000
 _TEMPI = 4, 10_000  # quarters a minute that a MIDI file can say
 
 
@@ -126,7 +128,7 @@ class MusAE(Coder):
       )
     if path == 'arc':
       self._flower('the path arc')
-    whole('steps', steps, 2)
+    whole('steps', steps, 2, MOST_STEPS)
     if isinstance(a, Song) != isinstance(b, Song):
       raise UserError('a song and phrases, expected two of one kind')
     keep = songs.checked(keep)
@@ -174,8 +176,8 @@ class MusAE(Coder):
       temperature: 1 draws as the prior has it, 0 takes each petal's mean, more
         than 1 strays further.
     """
-    number('temperature', temperature, 0)
-    n, prior = whole('n', n, 0), self.model.prior
+    number('temperature', temperature, 0, 100)
+    n, prior = whole('n', n, 0, MOST_SAMPLES), self.model.prior
     key = jax.random.key(whole('seed', seed, 0))
     key, petal_key = jax.random.split(key)
     if genre is None:
@@ -246,7 +248,7 @@ class MusAE(Coder):
       )
     changes = {**(changes or {}), **whole_phrase}
     for name, change in changes.items():
-      number(name, change)
+      number(name, change, -100, 100)
     keep = songs.checked(keep)
 
     def change(tokens):

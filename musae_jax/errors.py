@@ -29,7 +29,7 @@ def number(
     UserError: it is none, not finite, or out of bounds.
   """
   fits = isinstance(value, numbers.Real) and least <= value <= most
-  if not fits or not math.isfinite(value):
+  if not fits or abs(value) == math.inf:
     bounds = f', {least:g} or more' if math.isfinite(least) else ''
     if math.isfinite(most):
       bounds = f', {least:g} to {most:g}'
@@ -60,6 +60,8 @@ def hush_threads() -> None:
   hook = sys.unraisablehook
 
   def report(unraisable):
+    if unraisable.exc_type is KeyboardInterrupt:
+      return  # in a callback, which drops it: who asked is answered elsewhere
     if threading.current_thread() is threading.main_thread():
       hook(unraisable)
 

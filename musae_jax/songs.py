@@ -122,7 +122,10 @@ def checked(roles: Collection[str] | str) -> tuple[str, ...]:
   """
   if isinstance(roles, str):
     roles = [roles]
-  roles = tuple(roles or ())
+  try:
+    roles = tuple(() if roles is None else roles)
+  except TypeError:
+    raise UserError(f'tracks {roles!r}, expected names of some') from None
   for role in roles:
     if role not in TRACKS:
       raise UserError(f'track {role!r}, expected one of {", ".join(TRACKS)}')

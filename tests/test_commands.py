@@ -372,3 +372,22 @@ def test_a_file_that_is_no_model_is_a_line(song, tmp_path, capsys):
     'reconstruct', song, tmp_path / 'o.mid', tmp_path / 'a.musae'
   )
   assert 'a.musae' in refused(capsys, *args)
+
+
+@pytest.mark.parametrize(
+  ('command', 'which'),
+  [
+    ('reconstruct', 'song'),
+    ('interpolate', 'song'),
+    ('interpolate', 'other'),
+    ('neighbours', 'other'),
+  ],
+)
+def test_no_song_is_written_over(command, which, song, tmp_path, model, capsys):
+  other = tmp_path / 'other.mid'
+  midi.write(other, compose(7))
+  out = {'song': song, 'other': other}[which]
+  before = out.read_bytes()
+  line = refused(capsys, *arguments(command, song, out, model, other))
+  assert f'{out.name}: is one of the songs themselves' in line
+  assert out.read_bytes() == before

@@ -108,6 +108,7 @@ def _gathered(args: argparse.Namespace, num_steps: int):
     for path in _midi_files(place)
     if os.path.realpath(path) != os.path.realpath(args.song)
   ]
+  output.check_sources(args, paths)
   if len(paths) > _MANY:
     paths = progress(paths, len(paths), 'reading')
   for path in paths:

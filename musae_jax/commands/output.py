@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from jaxtyping import UInt8
@@ -68,9 +68,7 @@ def check(args: argparse.Namespace) -> None:
     if args.out_required:
       raise UserError('no place for the music, expected OUT.mid or --out')
     return
-  for source in ('song', 'a', 'b'):
-    if _are_one(args.out, getattr(args, source, None)):
-      raise UserError(f'{args.out}: is the song itself, expected another place')
+  check_sources(args, [vars(args).get('song'), vars(args).get('other')])
   if not is_folder(args.out):
     _check_file(args.out)
     if not args.out.lower().endswith(_MIDI):
@@ -141,13 +139,21 @@ def show(args: argparse.Namespace, rolls: Rolls, song: midi.Song) -> list[str]:
   return lines
 
 
-def _are_one(out: str, source: str | None) -> bool:
-  return bool(
-    source
-    and os.path.exists(out)
-    and os.path.exists(source)
-    and os.path.samefile(out, source)
-  )
+def check_sources(
+  args: argparse.Namespace, sources: Iterable[str | None]
+) -> None:
+  """Passes a place for the music that is none of the songs it is made of.
+
+  Raises:
+    UserError: it is one of them.
+  """
+  if not args.out or not os.path.exists(args.out):
+    return
+  for path in sources:
+    if path and os.path.exists(path) and os.path.samefile(args.out, path):
+      raise UserError(
+        f'{args.out}: is one of the songs themselves, expected another place'
+      )
 
 
 def _check_file(path: str | None) -> None:
