@@ -1,7 +1,6 @@
 """Errors: those that a user can mend, and what others' say, in a line."""
 
 import logging
-import math
 import numbers
 import sys
 import threading
@@ -11,12 +10,7 @@ class UserError(ValueError):
   """What the user can mend; one line says what."""
 
 
-def number(
-  name: str,
-  value: float,
-  least: float = -math.inf,
-  most: float = math.inf,
-) -> float:
+def number(name: str, value: float, least: float, most: float) -> float:
   """The number itself.
 
   Args:
@@ -26,14 +20,12 @@ def number(
     most: that it may be.
 
   Raises:
-    UserError: it is none, not finite, or out of bounds.
+    UserError: it is none, or out of bounds.
   """
-  fits = isinstance(value, numbers.Real) and least <= value <= most
-  if not fits or abs(value) == math.inf:
-    bounds = f', {least:g} or more' if math.isfinite(least) else ''
-    if math.isfinite(most):
-      bounds = f', {least:g} to {most:g}'
-    raise UserError(f'{name} {value!r}, expected a number{bounds}')
+  if not isinstance(value, numbers.Real) or not least <= value <= most:
+    raise UserError(
+      f'{name} {value!r}, expected a number, {least:g} to {most:g}'
+    )
   return value
 
 

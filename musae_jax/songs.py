@@ -65,8 +65,8 @@ def rests(
   part that the song has nowhere is to be invented, but where all others rest.
   """
   silent = (tokens == SILENCE).all(1, keepdims=True)
-  has = [bool(tracks) for tracks in phrases.by_role(song).values()]
-  return silent & (np.array(has) | silent.all(-1, keepdims=True))
+  has = np.isin(TRACKS, [track.role for track in song.tracks])
+  return silent & (has | silent.all(-1, keepdims=True))
 
 
 def rebuilt(

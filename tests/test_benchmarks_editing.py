@@ -5,15 +5,10 @@ import types
 import numpy as np
 import pytest
 from test_editing import random_params
+from test_export import CONFIG
 
 from experiments.benchmarks import editing
 from musae_jax import assembly, attributes, checkpoint, directions
-
-CONFIG = {
-  'model': {'latent_dim': 6, 'width': 8, 'depth': 1, 'whitened': True},
-  'critic': {'width': 4, 'activation': 'tanh'},
-  'prior': {'kind': 'flower', 'num_components': 32},
-}
 
 
 def test_notes_kept():

@@ -4,18 +4,13 @@ import mido
 import numpy as np
 import pytest
 from test_editing import random_params
+from test_export import CONFIG
 
 from experiments.benchmarks import trial
 from musae_jax import assembly, exported, midi, smf, steering
 from musae_jax.coding import Coder
 from musae_jax.loaded import Loaded
 from tfds_lakh import embedded, pipeline
-
-CONFIG = {
-  'model': {'latent_dim': 6, 'width': 8, 'depth': 1, 'whitened': True},
-  'critic': {'width': 4, 'activation': 'tanh'},
-  'prior': {'kind': 'flower', 'num_components': 32},
-}
 
 
 @pytest.fixture(scope='module')

@@ -85,17 +85,15 @@ def _evaluation(subject: Subject) -> dict:
 
 
 def _columns(report: dict) -> dict:
-  """Raises an error where a figure is missing."""
-  found = {
+  """A report's figures; KeyError where one is missing."""
+  found = {name: report['figures'][name] for name in evaluation.MEASURES}
+  return {
     measure: {
-      row: {column: values[column] for column in _COLUMNS}
-      for row, values in report['figures'][measure].items()
+      row: {column: rows[row][column] for column in _COLUMNS}
+      for row in dict.fromkeys(('this model', *rows))
     }
-    for measure in evaluation.MEASURES
+    for measure, rows in found.items()
   }
-  for rows in found.values():
-    rows['this model']  # without which there is nothing to show
-  return found
 
 
 def _interval(runs: Sequence[Sequence[float | None]]) -> dict:

@@ -8,12 +8,12 @@ are does not matter here.
 """
 
 import sys
-import time
 from collections.abc import Callable
 
 import jax
 import numpy as np
 
+from experiments.benchmarks import side_by_side
 from musae_jax import arguments, data, latent, metrics, neighbours, priors
 
 _PHRASES = 200_000
@@ -23,12 +23,8 @@ _DIMENSIONS = 64, 512
 
 def seconds(function: Callable, rounds: int = 3) -> float:
   """Returns the median over rounds, after one that compiles."""
-  taken = []
-  for _ in range(rounds + 1):
-    began = time.perf_counter()
-    function()
-    taken.append(time.perf_counter() - began)
-  return float(np.median(taken[1:]))
+  function()
+  return float(np.median(side_by_side.seconds(function, rounds)))
 
 
 def table(split: data.Split) -> str:

@@ -16,14 +16,12 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 
 import jax
 import numpy as np
 
 from experiments import build, config_flag
-from experiments.benchmarks.side_by_side import num_threads
+from experiments.benchmarks.side_by_side import num_threads, seconds
 from musae_jax import arguments, editing, exported, midi, songs
 from musae_jax.loaded import Loaded
 from musae_jax.pianoroll import STEPS_PER_BAR
@@ -37,16 +35,6 @@ _OF_PHRASES = _ENCODE, _DECODE = (
 )
 # What `musae reconstruct` needs of this project, and with it of others.
 _IMPORTS = 'import musae_jax.cli, musae_jax.editing, musae_jax.exported'
-
-
-def times(function: Callable[[], object], rounds: int) -> list[float]:
-  """Seconds that something takes, over and over."""
-  seconds = []
-  for _ in range(rounds):
-    began = time.perf_counter()
-    function()
-    seconds.append(time.perf_counter() - began)
-  return seconds
 
 
 def model_file(config: build.Config, path: pathlib.Path) -> None:
@@ -87,9 +75,9 @@ def from_the_shell(config: build.Config, rounds: int) -> dict[str, list[float]]:
     musae = [*python, '-m', 'musae_jax.cli', 'reconstruct', str(source)]
     musae += [str(place / 'again.mid'), f'--model={model}']
     return {
-      'imports': times(lambda: run([*python, '-c', _IMPORTS]), rounds),
-      'musae reconstruct, first': times(lambda: run(musae), 1),
-      'musae reconstruct': times(lambda: run(musae), rounds),
+      'imports': seconds(lambda: run([*python, '-c', _IMPORTS]), rounds),
+      'musae reconstruct, first': seconds(lambda: run(musae), 1),
+      'musae reconstruct': seconds(lambda: run(musae), rounds),
     } | in_itself(editing.MusAE.load(model), rounds)
 
 
@@ -98,17 +86,17 @@ def in_itself(model: editing.MusAE, rounds: int) -> dict[str, list[float]]:
   phrases = model.sample(n=_PHRASES, seed=0)
   codes = model.encode(phrases)
   return {
-    _ENCODE: times(lambda: model.encode(phrases), rounds),
-    _DECODE: times(lambda: model.decode(codes), rounds),
+    _ENCODE: seconds(lambda: model.encode(phrases), rounds),
+    _DECODE: seconds(lambda: model.decode(codes), rounds),
   }
 
 
 def table(found: dict[str, list[float]]) -> str:
   """The times as Markdown."""
   lines = ['| | seconds | quartiles | phrases/s |', '|---|---:|---:|---:|']
-  for name, seconds in found.items():
-    low, median, high = np.percentile(seconds, (25, 50, 75))
-    quartiles = f'{low:.2f}-{high:.2f}' if len(seconds) > 1 else ''
+  for name, taken in found.items():
+    low, median, high = np.percentile(taken, (25, 50, 75))
+    quartiles = f'{low:.2f}-{high:.2f}' if len(taken) > 1 else ''
     rate = f'{_PHRASES / median:,.0f}' if name in _OF_PHRASES else ''
     lines.append(f'| {name} | {median:.2f} | {quartiles} | {rate} |')
   return '\n'.join(lines)
@@ -133,11 +121,10 @@ def main(argv: list[str] | None = None) -> int:
   if args.json:
     print(json.dumps(found))
     return 0
-  played = song()
   bars = build.timesteps(config) // STEPS_PER_BAR
   print(table(found))
   print(
-    f'\na song of {played.num_bars} bars at {played.tempo:g} bpm; phrases of '
+    f'\na song of {_BARS} bars at {_TEMPO:g} bpm; phrases of '
     f'{bars} bars; {jax.devices()[0].device_kind}, {num_threads()} CPU '
     f'threads, jax {jax.__version__}; {args.repeats} rounds'
   )

@@ -27,6 +27,16 @@ METRICS = ('loss', 'reconstruction', 'critic_estimate', 'penalty')
 Update = Callable[[int], dict[str, float]]
 
 
+def seconds(function: Callable[[], object], rounds: int) -> list[float]:
+  """How long something takes, over and over."""
+  taken = []
+  for _ in range(rounds):
+    began = time.perf_counter()
+    function()
+    taken.append(time.perf_counter() - began)
+  return taken
+
+
 @dataclasses.dataclass
 class Problem:
   """What all implementations are given.

@@ -53,9 +53,14 @@ Tokens = UInt8[np.ndarray, 'n t 4']
 
 
 class Made(NamedTuple):
-  """What became of one song, as phrases, by what was done; '' is the song."""
+  """What became of one song.
 
-  name: str
+  Attributes:
+    aim: the genre that it was moved to.
+    tokens: phrases by what was done; '' is the song itself.
+  """
+
+  aim: str
   tokens: Mapping[str, Tokens]
 
 
@@ -71,11 +76,14 @@ def find(folder: str, count: int, num_bars: int, seed: int) -> dict[str, Song]:
   Raises:
     UserError: there are not so many that suit.
   """
-  files = sources.find(folder).files
-  files = [file for file in files if pipeline.is_validation(file.song)]
-  random.Random(seed).shuffle(files)
+  heldout = [
+    file
+    for file in sources.find(folder).files
+    if pipeline.is_validation(file.song)
+  ]
+  random.Random(seed).shuffle(heldout)
   found = {}
-  for file in files:
+  for file in heldout:
     if len(found) == count:
       return found
     try:
@@ -101,7 +109,7 @@ def kinds(model: MusAE) -> list[str]:
 
 
 def changed(
-  model: MusAE, song: Song, method: str
+  model: MusAE, song: Song, aim: str, method: str
 ) -> Iterator[tuple[str, Song]]:
   """What is made of one song alone, with its name."""
   yield _RECONSTRUCTED, model.reconstruct(song)
@@ -110,7 +118,7 @@ def changed(
       f'{_SIGN[change]} {name}',
       model.edit(song, {name: change}, method=method),
     )
-  yield _TRANSFERRED, model.transfer(song, opposite(model, model.encode(song)))
+  yield _TRANSFERRED, model.transfer(song, aim)
 
 
 def opposite(model: MusAE, z: Float[np.ndarray, 'n d']) -> str:
@@ -165,15 +173,16 @@ def try_songs(
   """Writes what becomes of each song, and a picture of it."""
   made = []
   for name, song in progress(found.items(), len(found), 'songs', 'song'):
-    tokens, before = {}, model.cut(song)
+    tokens = {'': model.cut(song)}
+    aim = opposite(model, model.encode(tokens['']))
     midi.write(out / f'{name}.mid', song)
-    for what, after in changed(model, song, method):
+    for what, after in changed(model, song, aim, method):
       midi.write(out / f'{name}-{what.replace(" ", "-")}.mid', after)
       tokens[what] = model.cut(after, fill=True)
-    made.append(Made(name, {'': before, **tokens}))
+    made.append(Made(aim, tokens))
     rolls = {
       f'{name} {what}'.strip(): np.concatenate(x)[:_PICTURED]
-      for what, x in made[-1].tokens.items()
+      for what, x in tokens.items()
     }
     plots.save(plots.piano_rolls(rolls, columns=2), out / f'{name}.png')
   return made
@@ -233,13 +242,17 @@ def edits_table(made: Iterable[Made], std: Mapping[str, float]) -> str:
     '|---|---:|---:|---:|',
   ]
   made = list(made)
+  measured = [
+    {what: attributes.measure(tokens) for what, tokens in of.tokens.items()}
+    for of in made
+  ]
   for name, (sign, word) in itertools.product(std, _SIGN.items()):
     change, kept = [], []
-    for of in made:
-      before, after = of.tokens[_RECONSTRUCTED], of.tokens[f'{word} {name}']
-      values = [attributes.measure(x)[name] for x in (before, after)]
-      change.append(float(np.nanmean(values[1] - values[0])) / std[name])
-      kept.append(onsets_kept(before, after))
+    ends = _RECONSTRUCTED, f'{word} {name}'
+    for of, values in zip(made, measured):
+      before, after = (values[what][name] for what in ends)
+      change.append(float(np.nanmean(after - before)) / std[name])
+      kept.append(onsets_kept(*(of.tokens[what] for what in ends)))
     so = sum(sign * x > 0 for x in change)
     lines.append(
       f'| {word} {name} | {so} of {len(made)} | {np.nanmean(change):+.2f} '
@@ -250,17 +263,17 @@ def edits_table(made: Iterable[Made], std: Mapping[str, float]) -> str:
 
 def transferred(model: MusAE, made: Iterable[Made]) -> str:
   """Where transferred songs have got to, and what stays of them."""
-  kept, there, phrases = [], 0, 0
+  kept, near = [], []
   for of in made:
-    aim = model.genres.index(opposite(model, model.encode(of.tokens[''])))
     after = of.tokens[_TRANSFERRED]
     petals = nearest_petal(model, model.encode(after))
-    off = np.abs(petals - aim)
-    near = np.minimum(off, len(model.genres) - off) <= len(model.genres) // 8
-    there, phrases = there + int(near.sum()), phrases + len(after)
+    off = np.abs(petals - model.genres.index(of.aim))
+    off = np.minimum(off, len(model.genres) - off)
+    near.append(off <= len(model.genres) // 8)
     kept.append(onsets_kept(of.tokens[_RECONSTRUCTED], after))
   return (
-    f'Moved to the other side of the ring, {there / phrases:.1%} of the '
+    'Moved to the other side of the ring, '
+    f'{np.concatenate(near).mean():.1%} of the '
     "phrases, heard again, lie in the target's quarter of it (25% by chance); "
     f'{np.mean(kept):.1%} of the onsets stay.'
   )
@@ -291,9 +304,9 @@ def report(
   made = try_songs(model, found, out, method)
   far = try_ways(model, found, out)
   drawn = try_genres(model, out)
-  files = sorted(out.glob('*.mid'))
+  written = sorted(out.glob('*.mid'))
   bad = {}
-  for path in files:
+  for path in written:
     is_sample = path.name.startswith('sample-')
     wrong = faults(path, _SAMPLES * model.num_bars if is_sample else num_bars)
     if wrong:
@@ -309,7 +322,7 @@ def report(
     f'On the way to another song, tokens that differ from the first: {steps}; '
     f'{(np.diff(far) >= 0).mean():.1%} of the steps lead on.',
     sampled(drawn),
-    f'{len(files)} files, {len(bad)} with faults.',
+    f'{len(written)} files, {len(bad)} with faults.',
     *(f'{name}: {wrong}' for name, wrong in bad.items()),
   ]
   return '\n\n'.join(parts) + '\n'
