@@ -34,6 +34,7 @@ class Coder:
     num_steps: timesteps of a phrase.
     genres: names of the petals, around the ring.
     directions: how codes change with attributes, which `edit` has to know.
+    corpus: name and folder of the data set that it learnt from; None: not told.
   """
 
   model: Autoencoder
@@ -41,6 +42,7 @@ class Coder:
   num_steps: int
   genres: tuple[str, ...] = ()
   directions: Directions | None = None
+  corpus: tuple[str, str] | None = None
 
   @classmethod
   def load(cls, path: str | os.PathLike) -> Self:
@@ -54,12 +56,15 @@ class Coder:
   @classmethod
   def of(cls, found: Loaded) -> Self:
     """That of a model which is loaded already."""
+    folder = found.config.get('data', {}).get('dir')
+    name = found.dataset['name'].rpartition('/')[0]  # without its version
     return cls(
       assembly.build_model(found.config),
       found.params,
       found.dataset['timesteps'],
       tuple(found.dataset['genres']),
       found.directions,
+      (name, folder) if folder else None,
     )
 
   @property

@@ -125,11 +125,11 @@ def _check_prior(prior: dict) -> None:
       continue
     count = types.get(name) is int
     known = (int,) if count else (int, float)
-    most = _MOST_COMPONENTS if count else math.inf
+    most = _MOST_COMPONENTS if count else _LARGEST
     if type(value) not in known or not 0 < value <= most:
       raise DescriptionError(
-        f'config.prior.{name} is {value!r}, expected '
-        + (f'a count of at most {most}' if count else 'a number above 0')
+        f'config.prior.{name} is {value!r}, expected a '
+        f'{"count" if count else "number"} above 0, at most {most}'
       )
 
 

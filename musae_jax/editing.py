@@ -4,6 +4,7 @@ Music is a song of any length, or phrases of the model's. What makes music of
 music gives back what it was given, a song for a song.
 """
 
+import functools
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -13,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from musae_jax import (
+  data,
   genres,
   metrics,
   midi,
@@ -28,11 +30,13 @@ from musae_jax.midi import Song
 from musae_jax.models import Posterior
 from musae_jax.pianoroll import NUM_TOKENS, SILENCE, TRACKS
 from musae_jax.priors import Flower
+from musae_jax.progress import progress
 
 Music = Song | Tokens
 # What is in memory at once.
 MOST_STEPS, MOST_SAMPLES = 1_000, 100_000
 _TEMPI = 4, 10_000  # quarters a minute that a MIDI file can say
+_BLOCK = 1_024  # phrases of a corpus, between two looks at the clock
 
 
 class MusAE(Coder):
@@ -51,7 +55,11 @@ class MusAE(Coder):
     """
     if isinstance(music, Song):
       return songs.windows(music, self.num_steps, fill).tokens
-    tokens, expected = np.asarray(music), (self.num_steps, len(TRACKS))
+    try:
+      tokens = np.asarray(music)
+    except ValueError:  # numpy's, of rows of unequal length
+      raise UserError('phrases of unequal length, expected an array') from None
+    expected = self.num_steps, len(TRACKS)
     if tokens.dtype != np.uint8 or tokens.shape[1:] != expected:
       raise UserError(
         f'phrases are {tokens.dtype}{list(tokens.shape)}, expected uint8[n, '
@@ -241,6 +249,8 @@ class MusAE(Coder):
     Raises:
       UserError: an unknown attribute, or a model without directions.
     """
+    if not isinstance(changes, Mapping | None):
+      raise UserError(f'changes {changes!r}, expected them by attribute')
     if self.directions is None:
       raise UserError(
         'this model does not know how codes change with attributes; expected a '
@@ -262,7 +272,7 @@ class MusAE(Coder):
     self,
     music: Music,
     k: int,
-    among: Tokens | Codes,
+    among: Tokens | Codes | None = None,
     fill: bool = False,
   ) -> neighbours.Neighbours:
     """The k nearest of some phrases to each, by their codes.
@@ -271,12 +281,39 @@ class MusAE(Coder):
       music: a song, or phrases.
       k: how many.
       among: phrases of a library; or their codes, not to encode them again.
+        None: `learnt`.
       fill: as in `cut`.
     """
     whole('k', k, 1)
-    others = among if np.ndim(among) == 2 else self.encode(among)
+    if among is None:
+      others = self.learnt
+    else:
+      others = among if np.ndim(among) == 2 else self.encode(among)
     codes, std = self.encode(music, fill=fill), self.model.prior.std
     return neighbours.by_code(codes, others, std, k)
+
+  @functools.cached_property
+  def learnt(self) -> Codes:
+    """Codes of the phrases that it was trained on, row for row.
+
+    Encoded once, some thousands a second at most; a run's folder says where
+    they lie, and `data.load(*model.corpus, 'train')` which they are.
+
+    Raises:
+      UserError: an exported file says nothing of it.
+      DatasetError: they are not there any more.
+    """
+    if self.corpus is None:
+      raise UserError(
+        'an exported file does not say where its training phrases lie; '
+        'expected phrases to look through'
+      )
+    phrases = data.load(*self.corpus, 'train').phrases
+    starts = range(0, len(phrases), _BLOCK)
+    blocks = progress(starts, len(starts), 'encoding', f'{_BLOCK:,} phrases')
+    return np.concatenate(
+      [self.encode(phrases[at : at + _BLOCK]) for at in blocks]
+    )
 
   def attributes(
     self, music: Music, fill: bool = False
@@ -304,7 +341,7 @@ class MusAE(Coder):
     """
     if not isinstance(music, Song):
       number('tempo', tempo, *_TEMPI)
-      if len(programs) != len(TRACKS):
+      if np.shape(programs) != (len(TRACKS),):
         raise UserError(f'programs {programs}, expected one of each track')
       for program in programs:
         whole('program', program, 0, 127)

@@ -17,7 +17,7 @@ def test_inspect(song, tmp_path, capsys):
   assert cli.main(['inspect', str(song), '--png', str(picture)]) == 0
   said = capsys.readouterr().out
   assert '6 bars, 91 bpm, 4/4' in said
-  assert 'bass          34' in said
+  assert '35 Electric Bass (pick)' in said
   assert 'Few keys' in said
   assert '2-bar phrases: ' in said
   assert '16-bar phrases: none, the song has 6 bars' in said
@@ -68,7 +68,7 @@ def test_inspect_says_what_is_missing(tmp_path, capsys):
   song = compose()
   midi.write(tmp_path / 'a.mid', song._replace(tracks=song.tracks[1:]))
   assert cli.main(['inspect', str(tmp_path / 'a.mid')]) == 0
-  assert 'No phrases: no drums track.' in capsys.readouterr().out
+  assert 'No phrases for a data set: no drums track.' in capsys.readouterr().out
 
 
 def test_reconstruct(song, tmp_path, workdir, capsys):  # noqa: F811

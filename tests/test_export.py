@@ -1,6 +1,7 @@
 """`musae export`, from a run's folder to a file."""
 
 import argparse
+import dataclasses
 import sys
 
 import jax
@@ -13,6 +14,8 @@ from musae_jax import (
   assembly,
   attributes,
   checkpoint,
+  data,
+  editing,
   exported,
   stablehlo,
 )
@@ -42,6 +45,19 @@ def workdir(tmp_path_factory):
     about = {'config': config, 'dataset': dataset}
     checkpoints.save(3, {'params': params}, {}, about)
   return folder
+
+
+def test_neighbours_among_what_a_model_has_learnt(workdir, tiny_bars):
+  instrument = editing.MusAE.load(workdir)
+  assert instrument.corpus[0] == 'lakh_pianoroll/2bar'
+  with pytest.raises(data.MissingDataset, match='gone'):
+    instrument.learnt  # noqa: B018
+  corpus = instrument.corpus[0], tiny_bars
+  instrument = dataclasses.replace(instrument, corpus=corpus)
+  phrases = data.load(*corpus, 'train').phrases
+  near = instrument.neighbours(phrases[[7, 3]], 1)
+  np.testing.assert_array_equal(phrases[near.row[:, 0]], phrases[[7, 3]])
+  assert len(instrument.learnt) == len(phrases)
 
 
 def run(*argv):
