@@ -3,7 +3,8 @@
     python -m experiments.figures all --workdir=runs/flower16
 
 Writes each as PNG, SVG, CSV and JSON into DIR/figures, and an index.html that
-shows them with their captions. Several runs go side by side:
+shows them with their captions, beside those that were made of the same model
+before. Several runs go side by side:
 
     python -m experiments.figures all --workdirs=runs/a,runs/b --out=comparison
 
@@ -17,6 +18,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from experiments import build
 from experiments.artefacts import (
@@ -73,29 +75,52 @@ def draw(
   if out and len(subjects) == 1:
     folders = {subjects[0]: pathlib.Path(out)}
   together = pathlib.Path(out) if out else folders[subjects[0]]
-  shown = []
-  for name in names:
-    cells = []
+  sections = []
+  for name in NAMES:
     if name == 'table1':
-      cells.append(_make(name, table1.make, subjects, together))
+      places = [_Place(table1.make, subjects, together, _of(*subjects))]
     else:
-      for subject, folder in folders.items():
-        cells.append(_make(name, _OF_ONE[name], subject, folder))
-    shown.append(page.Section(name, cells))
-  return page.write(together, subjects, shown)
+      places = [
+        _Place(_OF_ONE[name], subject, folder, _of(subject))
+        for subject, folder in folders.items()
+      ]
+    reasons = [_make(name, x) if name in names else '' for x in places]
+    cells = [
+      reason or artefact.read(place.folder, name, place.of) or 'not made yet'
+      for place, reason in zip(places, reasons)
+    ]
+    if any(cell != 'not made yet' for cell in cells):
+      sections.append(page.Section(name, cells))
+  return page.write(together, subjects, sections)
 
 
-def _make(name: str, make: Callable, of, folder: pathlib.Path) -> page.Cell:
-  """Makes one artefact and writes it; says so."""
-  folder.mkdir(parents=True, exist_ok=True)
-  print(f'{folder / name}', flush=True)
+class _Place(NamedTuple):
+  """Where an artefact goes, and what makes it of what."""
+
+  make: Callable
+  argument: Any
+  folder: pathlib.Path
+  of: str
+
+
+def _of(*subjects: Subject) -> str:
+  return '; '.join(
+    f'{x.name}, step {x.loaded.step:,}, {x.loaded.dataset["name"]}'
+    for x in subjects
+  )
+
+
+def _make(name: str, place: _Place) -> str:
+  """Makes one artefact and writes it; says so, and returns why it cannot."""
+  place.folder.mkdir(parents=True, exist_ok=True)
+  print(f'{place.folder / name}', flush=True)
   try:
-    made = make(of)
+    made = place.make(place.argument)
   except NotApplicable as reason:
     print(f'  left out: {reason}', flush=True)
-    return page.Cell(folder, name, None, str(reason))
-  paths = artefact.write(made, folder, name)
-  return page.Cell(folder, name, made, paths=tuple(paths))
+    return str(reason)
+  artefact.write(made, place.folder, name, place.of)
+  return ''
 
 
 def _name(text: str) -> str:

@@ -31,20 +31,21 @@ def scores(
   panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
   for axes, column in zip(panels, columns):
     for y, name in enumerate(names):
-      value = rows[name].get(column)
+      value, half = (rows[name].get(key) for key in (column, f'{column} +-'))
       if value is not None:
         colour = '#999999' if name.startswith('paper') else '#222222'
         colour = COLOURS.get(column, colour)
         axes.errorbar(
           value,
           y,
-          xerr=rows[name].get(f'{column} +-'),
+          xerr=half,
           fmt='s' if name.startswith('paper') else 'o',
           color=colour,
           fillstyle='none' if name.startswith('paper') else 'full',
           capsize=3,
         )
-        axes.annotate(f'{value:.3f}', (value, y), (0, 5), **_SMALL)
+        text = f'{value:.3f}' + (f' ± {half:.3f}' if half else '')
+        axes.annotate(text, (value, y), (0, 5), **_SMALL)
     axes.set_title(column, fontsize=10)
     axes.set_xlim(-0.05, 1.05)
     axes.set_ylim(-0.6, len(names) - 0.2)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
@@ -184,9 +184,14 @@ def codes(
 
 
 def save(figure: Figure, path: str | os.PathLike) -> None:
-  """Writes a figure as its name's ending says."""
+  """Writes a figure as its name's ending says; the same, the same bytes."""
+  kind = pathlib.Path(path).suffix[1:].lower()
+  date = {'svg': 'Date', 'pdf': 'CreationDate'}.get(kind)
   drawn = io.BytesIO()
-  figure.savefig(drawn, dpi=120, format=pathlib.Path(path).suffix[1:].lower())
+  with rc_context({'svg.hashsalt': 'musae'}):  # of the names in it
+    figure.savefig(
+      drawn, dpi=120, format=kind, metadata={date: None} if date else None
+    )
   files.write(path, drawn.getvalue())
 
 

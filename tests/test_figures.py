@@ -3,6 +3,7 @@
 import csv
 import html.parser
 import json
+import re
 import shutil
 import types
 
@@ -84,6 +85,25 @@ def test_the_page_shows_all_of_them(drawn):
     assert f'id="{name}"' in text
   assert 'lakh_pianoroll/2bar' in text
   assert '3 genres have no order' in text
+
+
+def test_one_made_alone_leaves_the_others_on_the_page(drawn, flower):
+  before = (drawn / 'index.html').read_text()
+  assert figures.main(['codes', f'--workdir={flower}']) == 0
+  after = (drawn / 'index.html').read_text()
+  # The ring was asked for then, and could not be made.
+  ring = re.compile(r'<h2 id="ring">.*?</div>\n', re.S)
+  assert ring.sub('', before) == after
+  about = json.loads((drawn / 'fig2.json').read_text())
+  assert ', step 6, lakh_pianoroll/2bar' in about['of']
+  about['of'] = 'another, step 3'
+  whole = (drawn / 'fig2.json').read_text()
+  try:
+    (drawn / 'fig2.json').write_text(json.dumps(about))
+    assert figures.main(['codes', f'--workdir={flower}']) == 0
+    assert 'id="fig2"' not in (drawn / 'index.html').read_text()
+  finally:
+    (drawn / 'fig2.json').write_text(whole)
 
 
 def test_the_same_model_gives_the_same_numbers(drawn, flower):

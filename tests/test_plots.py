@@ -63,3 +63,14 @@ def test_save_leaves_only_the_picture(tmp_path):
   plots.save(plots.piano_rolls({'one': phrase()}), tmp_path / 'a.svg')
   plots.save(plots.piano_rolls({'one': phrase()}), tmp_path / 'a.png')
   assert sorted(p.name for p in tmp_path.iterdir()) == ['a.png', 'a.svg']
+
+
+@pytest.mark.parametrize('kind', ['png', 'svg', 'pdf'])
+def test_the_same_picture_has_the_same_bytes(tmp_path, monkeypatch, kind):
+  path = tmp_path / f'a.{kind}'
+  plots.save(plots.piano_rolls({'one': phrase()}), path)
+  before = path.read_bytes()
+  with monkeypatch.context() as later:
+    later.setenv('SOURCE_DATE_EPOCH', '1000000000')
+    plots.save(plots.piano_rolls({'one': phrase()}), path)
+  assert path.read_bytes() == before

@@ -7,13 +7,14 @@ import json
 import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
 from musae_jax import files, plots
 
 SUFFIXES = ('png', 'svg')
+_TEXTS = ('csv', 'json')
 
 
 class NotApplicable(ValueError):
@@ -40,26 +41,60 @@ class Artefact:
   facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def write(
-  artefact: Artefact, folder: pathlib.Path, name: str
-) -> list[pathlib.Path]:
-  """Writes an artefact's files; returns their paths, the pictures first.
+class Written(NamedTuple):
+  """An artefact's files.
 
-  NAME.png and .svg, NAME.csv, NAME.json; further pictures into NAME/.
+  Attributes:
+    title: the artefact's.
+    caption: the artefact's.
+    rows: as CSV has them, texts all.
+    pictures: without their endings, each there with every one of SUFFIXES.
+    texts: the other files.
   """
-  paths = []
+
+  title: str
+  caption: str
+  rows: Sequence[Mapping[str, str]]
+  pictures: Sequence[pathlib.Path]
+  texts: Sequence[pathlib.Path]
+
+
+def write(artefact: Artefact, folder: pathlib.Path, name: str, of: str) -> None:
+  """Writes an artefact's files.
+
+  NAME.png and .svg, NAME.csv, NAME.json, which is the last; further pictures
+  into NAME/.
+
+  Args:
+    artefact: to be written.
+    folder: where to.
+    name: of the files.
+    of: what it was made of, such as a run and its step.
+  """
   for part, draw in artefact.figures.items():
     stem = folder / name / part if part else folder / name
     stem.parent.mkdir(parents=True, exist_ok=True)
     figure = draw()
     for suffix in SUFFIXES:
-      paths.append(stem.with_name(f'{stem.name}.{suffix}'))
-      plots.save(figure, paths[-1])
-  texts = {'csv': _csv(artefact.rows), 'json': _json(artefact)}
-  for suffix, text in texts.items():
-    paths.append(folder / f'{name}.{suffix}')
-    files.write(paths[-1], text)
-  return paths
+      plots.save(figure, stem.with_name(f'{stem.name}.{suffix}'))
+  files.write(folder / f'{name}.csv', _csv(artefact.rows))
+  files.write(folder / f'{name}.json', _json(artefact, of))
+
+
+def read(folder: pathlib.Path, name: str, of: str) -> Written | None:
+  """Returns what `write` wrote; None: nothing, or of something else."""
+  texts = [folder / f'{name}.{suffix}' for suffix in _TEXTS]
+  try:
+    about = json.loads(texts[1].read_text())
+    with open(texts[0], newline='') as file:
+      rows = list(csv.DictReader(file))
+    title, caption, parts = (about[k] for k in ('title', 'caption', 'pictures'))
+  except (OSError, ValueError, KeyError, TypeError):
+    return None
+  if about.get('of') != of:
+    return None
+  pictures = [folder / name / part if part else folder / name for part in parts]
+  return Written(title, caption, rows, pictures, texts)
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -71,10 +106,12 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
   return text.getvalue()
 
 
-def _json(artefact: Artefact) -> str:
+def _json(artefact: Artefact, of: str) -> str:
   about = {
     'title': artefact.title,
     'caption': artefact.caption,
+    'of': of,
+    'pictures': list(artefact.figures),
     'facts': finite(artefact.facts),
   }
   return json.dumps(about, indent=2, allow_nan=False) + '\n'

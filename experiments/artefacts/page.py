@@ -1,14 +1,13 @@
 """The page that shows artefacts: index.html, of pictures beside it."""
 
-import dataclasses
 import html
 import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from experiments.artefacts.artefact import Artefact
+from experiments.artefacts.artefact import Written
 from experiments.artefacts.subject import Subject
 from musae_jax import files
 
@@ -27,22 +26,11 @@ table { border-collapse: collapse } td, th { padding: .1em .7em;
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Cell:
-  """An artefact of a run, or why there is none."""
-
-  folder: pathlib.Path
-  name: str
-  made: Artefact | None
-  reason: str = ''
-  paths: tuple[pathlib.Path, ...] = ()
-
-
 class Section(NamedTuple):
-  """The same artefact of each run."""
+  """The same artefact of each run, or why there is none."""
 
   name: str
-  cells: Sequence[Cell]
+  cells: Sequence[Written | str]
 
 
 def write(
@@ -52,10 +40,15 @@ def write(
   title = ', '.join(subject.name for subject in subjects)
   body = [f'<h1>{html.escape(title)}</h1>', _runs(subjects)]
   for section in sections:
-    made = next((cell.made for cell in section.cells if cell.made), None)
-    heading = made.title if made else section.name
+    made = [cell for cell in section.cells if isinstance(cell, Written)]
+    heading = made[0].title if made else section.name
     body.append(f'<h2 id="{section.name}">{html.escape(heading)}</h2>')
-    cells = ''.join(_cell(cell, folder) for cell in section.cells)
+    cells = ''.join(
+      _cell(cell, folder, opened=section.name == 'table1')
+      if isinstance(cell, Written)
+      else f'<p>{html.escape(cell)}</p>'
+      for cell in section.cells
+    )
     body.append(f'<div class="runs">{cells}</div>')
   path = folder / 'index.html'
   files.write(
@@ -81,40 +74,35 @@ def _runs(subjects: Sequence[Subject]) -> str:
   return f'<div class="runs">{"".join(cells)}</div>'
 
 
-def _cell(cell: Cell, folder: pathlib.Path) -> str:
-  if cell.made is None:
-    return f'<p>{html.escape(cell.reason)}</p>'
+def _cell(cell: Written, folder: pathlib.Path, opened: bool) -> str:
+  def link(path, suffix=''):
+    path = os.path.relpath(f'{path}{suffix}', folder)
+    return html.escape(path.replace(os.sep, '/'))
 
-  def link(path):
-    return html.escape(os.path.relpath(path, folder).replace(os.sep, '/'))
-
-  pictures = [path for path in cell.paths if path.suffix == '.png']
   # Those of an artefact's own name and its first few parts; the others by name.
-  large, small = pictures[:3], pictures[3:]
+  large, small = cell.pictures[:3], cell.pictures[3:]
   images = ''.join(
-    f'<a href="{link(path.with_suffix(".svg"))}">'
-    f'<img src="{link(path)}" alt="{html.escape(path.stem)}"></a>'
+    f'<a href="{link(path, ".svg")}">'
+    f'<img src="{link(path, ".png")}" alt="{html.escape(path.name)}"></a>'
     for path in large
   )
   more = ', '.join(
-    f'<a href="{link(path)}">{html.escape(path.stem)}</a>' for path in small
+    f'<a href="{link(path, ".png")}">{html.escape(path.name)}</a>'
+    for path in small
   )
   if more:
     more = f'<details><summary>{len(small)} more</summary>{more}</details>'
   data = ', '.join(
-    f'<a href="{link(path)}">{path.name}</a>'
-    for path in cell.paths
-    if path.suffix in ('.csv', '.json')
+    f'<a href="{link(path)}">{path.name}</a>' for path in cell.texts
   )
   return (
-    f'<figure>{images}<figcaption>{html.escape(cell.made.caption)} '
-    f'<small>{data}</small>{more}{_numbers(cell)}</figcaption></figure>'
+    f'<figure>{images}<figcaption>{html.escape(cell.caption)} <small>{data}'
+    f'</small>{more}{_numbers(cell.rows, opened)}</figcaption></figure>'
   )
 
 
-def _numbers(cell: Cell) -> str:
-  """Returns the rows as a table, if they are few; Table 1 at once."""
-  rows = cell.made.rows
+def _numbers(rows: Sequence[Mapping[str, str]], opened: bool) -> str:
+  """Returns the rows as a table, if they are few."""
   if not 0 < len(rows) <= _FEW:
     return ''
   fields = list(dict.fromkeys(field for row in rows for field in row))
@@ -123,14 +111,18 @@ def _numbers(cell: Cell) -> str:
     texts = (html.escape(_text(row.get(field))) for field in fields)
     lines.append(''.join(f'<td>{text}</td>' for text in texts))
   table = ''.join(f'<tr>{line}</tr>' for line in lines)
-  shown = ' open' if cell.name == 'table1' else ''
+  shown = ' open' if opened else ''
   return (
     f'<details{shown}><summary>numbers</summary><table>{table}</table>'
     '</details>'
   )
 
 
-def _text(value) -> str:
-  if value is None or value != value:
+def _text(value: str | None) -> str:
+  """Returns a number that is no whole one with three places."""
+  if not value or value == 'nan':
     return '-'
-  return f'{value:.3f}' if isinstance(value, float) else str(value)
+  try:
+    return value if value.isdecimal() else f'{float(value):.3f}'
+  except ValueError:
+    return value
