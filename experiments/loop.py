@@ -16,6 +16,7 @@ from experiments.resumed import RunError
 from musae_jax import (
   batches,
   checkpoint,
+  checksums,
   evaluation,
   flops,
   parallel,
@@ -106,7 +107,7 @@ def go(
     )
     with clock.spending('compile'):
       feed.compile(state)
-      checkpoint.checksums(state)
+      checksums.of_arrays(state)
       parallel.on_all(True)  # else the first step would wait for their compiler
     if profiler.is_past(start):
       log.say(f'--profile: step {start} is past these steps; none is traced')

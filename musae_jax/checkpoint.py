@@ -7,12 +7,10 @@ has to make every call, as they write and read one checkpoint together.
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import re
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -21,7 +19,7 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from absl import logging
 
-from musae_jax import parallel
+from musae_jax import checksums, parallel
 from musae_jax.errors import UserError, first_line
 from musae_jax.loaded import Loaded
 
@@ -194,10 +192,10 @@ class Checkpoints:
       'step': step,
       'position': position,
       'score': score,
-      'checksums': checksums(state),
+      'checksums': checksums.of_arrays(state),
     }
     self._note_score(run)
-    run['checksum'] = _checksum(run)
+    run['checksum'] = checksums.of_json(run)
     self._ended = None
     with self._saves(step):
       self._manager.save(
@@ -313,7 +311,7 @@ class Checkpoints:
   def _read_run(self, step: int) -> dict[str, Any]:
     args = ocp.args.Composite(run=ocp.args.JsonRestore())
     run = self._manager.restore(step, args=args).run
-    if run.pop('checksum') != _checksum(run) or run['step'] != step:
+    if run.pop('checksum') != checksums.of_json(run) or run['step'] != step:
       raise CheckpointError('its description does not match its checksum')
     return run
 
@@ -327,7 +325,7 @@ class Checkpoints:
     tree = self._manager.restore(
       step, args=ocp.args.Composite(state=wanted)
     ).state
-    for name, value in checksums(tree).items():
+    for name, value in checksums.of_arrays(tree).items():
       if value != run['checksums'].get(name):
         raise CheckpointError(f'{name} does not match its checksum')
     return tree
@@ -340,35 +338,6 @@ class Checkpoints:
     while target.exists():
       target = target.with_name(f'{target.name}+')
     (self.folder / str(step)).rename(target)
-
-
-def _checksum(description: dict) -> int:
-  """Returns a 32-bit checksum of what can be written as JSON."""
-  return zlib.crc32(json.dumps(description, sort_keys=True).encode())
-
-
-def checksums(tree) -> dict[str, int]:
-  """Returns a 32-bit checksum of each array, keyed by its path in the tree.
-
-  The sum of the elements' bits, weighted by odd numbers: whatever its order,
-  so the same on any mesh, and any single flipped bit changes it. Orbax has no
-  checksum of its own on an array's data.
-  """
-  paths, leaves = zip(*jax.tree_util.tree_leaves_with_path(tree))
-  names = (jax.tree_util.keystr(p, simple=True, separator='/') for p in paths)
-  return dict(zip(names, map(int, jax.device_get(_checksums(leaves)))))
-
-
-@jax.jit
-def _checksums(leaves):
-  def one(x):
-    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-      x = jax.random.key_data(x)
-    bits = x.ravel().view(f'uint{8 * x.dtype.itemsize}').astype(jnp.uint32)
-    weights = 2 * jnp.arange(bits.size, dtype=jnp.uint32) + 1
-    return jnp.sum(bits * weights, dtype=jnp.uint32)
-
-  return [one(x) for x in leaves]
 
 
 def load(workdir: str | os.PathLike) -> Loaded:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musae_jax import neighbours
+from musae_jax import neighbours, pianoroll
 
 
 @pytest.mark.parametrize('k', [1, 3, 20_000])
@@ -27,6 +27,22 @@ def test_a_copy_is_found():
   distances, rows = neighbours.nearest(altered, corpus)
   assert rows.tolist() == [[8_500], [3]]
   assert distances.tolist() == [[0], [64 / 1024]]
+
+
+def test_a_copy_in_another_key_is_found():
+  rng = np.random.default_rng(0)
+  corpus = rng.integers(0, 130, (9_000, 32, 4), dtype=np.uint8)
+  corpus[7, :, 1:] = 128  # no pitch but the drums'
+  moved = pianoroll.transpose(corpus[[8_500, 7]], np.array([5, 5]))
+  assert (moved[0] != corpus[8_500]).any()
+  distances, rows = neighbours.nearest(moved, corpus, in_any_key=True)
+  assert rows.tolist() == [[8_500], [7]]
+  # Those that left 0..127 went an octave the other way.
+  assert distances[0, 0] < 0.05 and distances[1, 0] == 0
+  higher = corpus[[8_500]].copy()
+  higher[..., 0] = corpus[9, :, 0]
+  distances, _ = neighbours.nearest(higher, corpus, in_any_key=True)
+  assert distances[0, 0] == (higher != corpus[8_500]).mean()
 
 
 def test_the_nearest_codes_are_those_of_least_distance():
