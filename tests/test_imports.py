@@ -49,6 +49,7 @@ ORDER = (
   'packing',
   'exported',
   'stablehlo',
+  'checksums',
   'checkpoint',
   'evaluation',
   'paths',
