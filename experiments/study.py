@@ -23,8 +23,19 @@ from experiments.artefacts.subject import Subject
 from experiments.resumed import RunError
 from musae_jax import arguments, files
 
+
+def _to(beta: float, regulariser: str = 'wgan_gp') -> dict[str, str]:
+  """Another end of beta, which is there as soon as the base's of .3."""
+  return {
+    'train.regulariser': regulariser,
+    'train.beta_end': f'{beta:g}',
+    'train.beta_increment': f'{beta / 3:.4f}',
+  }
+
+
 # Fields, by the name of the variant; each has the base's other fields.
-ABLATIONS: Mapping[str, Mapping[str, str]] = {
+Variants = Mapping[str, Mapping[str, str]]
+ABLATIONS: Variants = {
   'base': {},
   'raw coordinates': {'model.whitened': 'false'},
   'leaky ReLU critic': {'critic.activation': 'leaky_relu'},
@@ -32,42 +43,34 @@ ABLATIONS: Mapping[str, Mapping[str, str]] = {
   '10 critic steps': {'critic.steps': '10'},
   'critic told one tag': {'critic.condition': 'tag'},
   'critic told nothing': {'critic.condition': 'none'},
-  'beta to 1': {'train.beta_end': '1'},
+  'beta to 1': _to(1),
   'joint phases': {'train.phases': 'joint'},
   'softplus scale': {'model.scale': 'softplus'},
   'constant learning rate': {'train.decay_kind': 'none'},
-  'MMD': {
-    'train.regulariser': 'mmd',
-    'train.beta_end': '10',
-    'train.beta_increment': '3.34',
-  },
-  'sliced Wasserstein': {'train.regulariser': 'sliced_wasserstein'},
-  'KL': {'train.regulariser': 'kl', 'train.beta_end': '1'},
+  'MMD to 10': _to(10, 'mmd'),
+  'sliced Wasserstein': _to(0.3, 'sliced_wasserstein'),
+  'KL': _to(1, 'kl'),
   'no regulariser': {'train.regulariser': 'none'},
 }
-# What may mend the match with the prior, each reaching its beta as soon.
-RECIPES: Mapping[str, Mapping[str, str]] = {
-  'base': {},
+# What may mend the match with the prior.
+RECIPES: Variants = {
   **{
-    name: {
-      'train.regulariser': regulariser,
-      'train.beta_end': str(beta),
-      'train.beta_increment': f'{beta / 3:.4f}',
-    }
-    for name, regulariser, beta in (
-      ('beta to .1', 'wgan_gp', 0.1),
-      ('beta to 1', 'wgan_gp', 1),
-      ('beta to 3', 'wgan_gp', 3),
-      ('sliced Wasserstein', 'sliced_wasserstein', 0.3),
-      ('sliced Wasserstein to 1', 'sliced_wasserstein', 1),
-      ('sliced Wasserstein to 3', 'sliced_wasserstein', 3),
-      ('MMD to 10', 'mmd', 10),
-      ('MMD to 30', 'mmd', 30),
+    name: ABLATIONS[name]
+    for name in (
+      'base',
+      'leaky ReLU critic',
+      '10 critic steps',
+      'beta to 1',
+      'MMD to 10',
+      'sliced Wasserstein',
     )
   },
-  'leaky ReLU critic': {'critic.activation': 'leaky_relu'},
   'wide critic': {'critic.width': '512'},
-  '10 critic steps': {'critic.steps': '10'},
+  'beta to .1': _to(0.1),
+  'beta to 3': _to(3),
+  'sliced Wasserstein to 1': _to(1, 'sliced_wasserstein'),
+  'sliced Wasserstein to 3': _to(3, 'sliced_wasserstein'),
+  'MMD to 30': _to(30, 'mmd'),
 }
 STUDIES = {'ablations': ABLATIONS, 'recipe': RECIPES}
 
@@ -107,7 +110,7 @@ def measure(workdir: pathlib.Path) -> dict[str, float]:
 
 
 def run(
-  variants: Mapping[str, Mapping[str, str]],
+  variants: Variants,
   workdir: pathlib.Path,
   seeds: Sequence[int],
   base: Sequence[str],
@@ -160,7 +163,7 @@ def run(
 
 def _finished(workdir: pathlib.Path) -> dict[str, list[dict[str, Any]]]:
   """The results in a folder, by variant: those of earlier calls too."""
-  names = dict.fromkeys((*ABLATIONS, *RECIPES))
+  names = ABLATIONS | RECIPES
   found = {
     name: [
       json.loads(path.read_text())
