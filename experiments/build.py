@@ -70,13 +70,8 @@ class Splits(NamedTuple):
 
   def describe(self) -> dict[str, Any]:
     """Returns, as JSON, what tells this data set from another."""
-    return {
-      'name': self.train.name,
-      'timesteps': self.train.timesteps,
-      'genres': list(self.train.genre_names),
-      'train_phrases': len(self.train),
+    return self.train.describe() | {
       'validation_phrases': len(self.validation),
-      'train_crc32': self.train.crc32,
       'validation_crc32': self.validation.crc32,
     }
 
@@ -229,11 +224,5 @@ def trained(
     raise data.MissingDataset(
       f'{error}; or name the folder that it lies in: --data_dir=DIR'
     ) from error
-  here = opened.describe()
-  for field, expected in found.dataset.items():
-    if here[field] != expected:
-      raise data.DatasetError(
-        f'{where["dir"]}: {field} of the data set is {here[field]}, '
-        f'but the model was trained on one with {expected}'
-      )
+  data.check_same(where['dir'], opened.describe(), found.dataset)
   return found, opened

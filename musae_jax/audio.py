@@ -16,6 +16,7 @@ from musae_jax import files, midi
 from musae_jax.errors import UserError, first_line
 
 _RATE = 44_100
+_FRAME = 4  # bytes: two channels of 16 bits
 _GAIN = '0.6'  # its own, .2, is faint
 _PLAIN_RATE = 22_050
 # Plain tones are made in memory, all at once.
@@ -31,10 +32,10 @@ def write(path: str | os.PathLike, song: midi.Song) -> str:
   Raises:
     UserError: FluidSynth fails, or without it the song is over half an hour.
   """
-  if shutil.which('fluidsynth'):
-    files.write(path, _by_fluidsynth(song))
-    return 'FluidSynth'
   seconds = song.num_bars * 4 * 60 / song.tempo
+  if shutil.which('fluidsynth'):
+    files.write(path, _by_fluidsynth(song, seconds))
+    return 'FluidSynth'
   if seconds > _MAX_SECONDS:
     raise UserError(
       f'{path}: {seconds / 60:.0f} minutes, at most {_MAX_SECONDS // 60} '
@@ -44,7 +45,7 @@ def write(path: str | os.PathLike, song: midi.Song) -> str:
   return 'plain tones, for FluidSynth is not installed'
 
 
-def _by_fluidsynth(song: midi.Song) -> bytes:
+def _by_fluidsynth(song: midi.Song, seconds: float) -> bytes:
   with tempfile.TemporaryDirectory() as folder:
     source, target = (
       pathlib.Path(folder, 'a.mid'),
@@ -57,6 +58,12 @@ def _by_fluidsynth(song: midi.Song) -> bytes:
     if done.returncode or not target.exists():
       reason = first_line(OSError(done.stderr.strip()))
       raise UserError(f'fluidsynth, status {done.returncode}: {reason}')
+    found = target.stat().st_size / (_RATE * _FRAME)
+    if found < seconds - 1:  # where its disk is full, it does not say so
+      raise UserError(
+        f'fluidsynth stopped after {found:.1f} s of {seconds:.1f}; expected '
+        f'room for them in {tempfile.gettempdir()}, or where TMPDIR says'
+      )
     return target.read_bytes()
 
 

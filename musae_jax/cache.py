@@ -1,5 +1,6 @@
 """What is kept for the next command, in the user's cache folder."""
 
+import contextlib
 import os
 import pathlib
 import platform
@@ -27,7 +28,12 @@ def keep_programs() -> None:
   """
   if jax.config.jax_compilation_cache_dir is None:
     kind = f'{platform.machine()}-{zlib.crc32(_processor().encode()):08x}'
-    jax.config.update('jax_compilation_cache_dir', str(folder('xla', kind)))
+    kept = folder('xla', kind)
+    # JAX would warn of what it cannot keep, program by program.
+    with contextlib.suppress(OSError):
+      kept.mkdir(parents=True, exist_ok=True)
+      if os.access(kept, os.W_OK):
+        jax.config.update('jax_compilation_cache_dir', str(kept))
   # JAX's own is a second, which none of what `musae` waits for takes.
   if 'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS' not in os.environ:
     jax.config.update(

@@ -60,7 +60,8 @@ def main(argv: list[str] | None = None) -> int:
   except BrokenPipeError:  # the reader of our output has seen enough
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
   except (UserError, OSError) as error:
-    print(f'error: {error}', file=sys.stderr)
+    # A file's name may have a line's end in it.
+    print(f'error: {" ".join(str(error).splitlines())}', file=sys.stderr)
     return 1
   return 0
 

@@ -3,8 +3,8 @@
 import dataclasses
 import functools
 import os
-from collections.abc import Callable
-from typing import Self
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 import jax
 import numpy as np
@@ -34,7 +34,8 @@ class Coder:
     num_steps: timesteps of a phrase.
     genres: names of the petals, around the ring.
     directions: how codes change with attributes, which `edit` has to know.
-    corpus: name and folder of the data set that it learnt from; None: not told.
+    corpus: folder of the data set that it learnt from, and what tells it from
+      another; None: not told.
   """
 
   model: Autoencoder
@@ -42,7 +43,7 @@ class Coder:
   num_steps: int
   genres: tuple[str, ...] = ()
   directions: Directions | None = None
-  corpus: tuple[str, str] | None = None
+  corpus: tuple[str, Mapping[str, Any]] | None = None
 
   @classmethod
   def load(cls, path: str | os.PathLike) -> Self:
@@ -57,14 +58,13 @@ class Coder:
   def of(cls, found: Loaded) -> Self:
     """That of a model which is loaded already."""
     folder = found.config.get('data', {}).get('dir')
-    name = found.dataset['name'].rpartition('/')[0]  # without its version
     return cls(
       assembly.build_model(found.config),
       found.params,
       found.dataset['timesteps'],
       tuple(found.dataset['genres']),
       found.directions,
-      (name, folder) if folder else None,
+      (folder, found.dataset) if folder else None,
     )
 
   @property
@@ -82,13 +82,29 @@ class Coder:
     Raises:
       UserError: these are no codes of this model.
     """
-    z, dim = np.asarray(z, np.float32), self.model.prior.dim
-    if z.ndim != 2 or z.shape[1] != dim or not np.isfinite(z).all():
-      raise UserError(
-        f'codes are float32{list(z.shape)}, expected [n, {dim}] finite numbers'
-      )
-    tokens = in_batches(self._decode, z)
+    tokens = in_batches(self._decode, self.checked(z))
     return canonical(tokens.swapaxes(0, 1)).swapaxes(0, 1)
+
+  def checked(self, z: Codes) -> Codes:
+    """The codes themselves.
+
+    Raises:
+      UserError: these are no codes of this model.
+    """
+    dim = self.model.prior.dim
+    try:
+      with np.errstate(over='ignore'):  # which is not finite then
+        codes = np.asarray(z, np.float32)
+    except (ValueError, TypeError):
+      raise UserError(
+        f'codes are {type(z).__name__}, expected [n, {dim}] finite numbers'
+      ) from None
+    if codes.shape[1:] != (dim,) or not np.isfinite(codes).all():
+      raise UserError(
+        f'codes are float32{list(codes.shape)}, expected [n, {dim}] finite '
+        'numbers'
+      )
+    return codes
 
   @functools.cached_property
   def _encode(self):
@@ -111,7 +127,7 @@ def load(path: str | os.PathLike) -> Loaded:
   Raises:
     UserError: there is none that can be read.
   """
-  if not os.path.exists(path):
+  if not isinstance(path, str | os.PathLike) or not os.path.exists(path):
     raise UserError(
       f'{path}: is not there; expected the folder of a training run, or a '
       'file that `musae export` wrote'

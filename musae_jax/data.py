@@ -10,12 +10,13 @@ import os
 import pathlib
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from musae_jax import cache, machine, stored
-from musae_jax.errors import first_line
+from musae_jax.errors import UserError, first_line
 
 # The command that builds a data set from Lakh.
 BUILT_BY = 'python -m tfds_lakh.build --config={config} --data_dir={dir}'
@@ -26,7 +27,7 @@ _FIELDS = ('phrases', 'genres', 'song', 'bar', 'programs', 'tempo')
 _GIB = 2**30
 
 
-class DatasetError(ValueError):
+class DatasetError(UserError):
   """A data set is missing, unreadable or too small; one line says which."""
 
 
@@ -71,9 +72,40 @@ class Split:
     """Timesteps of a phrase."""
     return self.phrases.shape[1]
 
+  def describe(self) -> dict[str, Any]:
+    """Returns, as JSON, what tells this split from another's."""
+    return {
+      'name': self.name,
+      'timesteps': self.timesteps,
+      'genres': list(self.genre_names),
+      'train_phrases': len(self),
+      'train_crc32': self.crc32,
+    }
+
   def batch(self, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Returns the phrases and genres at `rows`."""
     return {'phrases': self.phrases[rows], 'genres': self.genres[rows]}
+
+
+def check_same(
+  folder: str | os.PathLike, here: Mapping[str, Any], known: Mapping[str, Any]
+) -> None:
+  """Passes a data set that is described as the one that a model was trained on.
+
+  Args:
+    folder: of the data set.
+    here: what describes it.
+    known: what described that one; fields that both have are compared.
+
+  Raises:
+    DatasetError: one differs.
+  """
+  for field in here:
+    if field in known and here[field] != known[field]:
+      raise DatasetError(
+        f'{folder}: {field} of the data set is {here[field]}, but the model '
+        f'was trained on one with {known[field]}'
+      )
 
 
 def load(

@@ -39,6 +39,7 @@ _DATASET = {'genres': list, 'name': str, 'timesteps': int}
 # Above any model there will be, and low enough to build.
 _LARGEST = 2**16
 _DEEPEST = 16
+_LEAST_SCALE = 1e-6
 _MOST_COMPONENTS = 2**12
 
 
@@ -106,9 +107,10 @@ def _check_config(config: dict) -> None:
     )
   _check_prior(config['prior'])
   std = model(config).prior.std
-  if not (np.isfinite(std) & (std > 0)).all():
+  if not (np.isfinite(std) & (std >= _LEAST_SCALE)).all():
     raise DescriptionError(
-      f'config.prior is {config["prior"]}, expected one of positive scale'
+      f'config.prior is {config["prior"]}, expected one of scales of '
+      f'{_LEAST_SCALE} or more'
     )
 
 

@@ -37,6 +37,10 @@ Music = Song | Tokens
 MOST_STEPS, MOST_SAMPLES = 1_000, 100_000
 _TEMPI = 4, 10_000  # quarters a minute that a MIDI file can say
 _BLOCK = 1_024  # phrases of a corpus, between two looks at the clock
+NO_DIRECTIONS = (
+  'does not know how codes change with attributes; expected a file that '
+  '`musae export` wrote where its data set was'
+)
 
 
 class MusAE(Coder):
@@ -130,7 +134,7 @@ class MusAE(Coder):
       keep: tracks that stay the first one's throughout.
       fill: as in `cut`.
     """
-    if path not in paths.PATHS:
+    if path not in tuple(paths.PATHS):
       raise UserError(
         f'path {path!r}, expected one of {", ".join(paths.PATHS)}'
       )
@@ -184,7 +188,7 @@ class MusAE(Coder):
       temperature: 1 draws as the prior has it, 0 takes each petal's mean, more
         than 1 strays further.
     """
-    number('temperature', temperature, 0, 100)
+    temperature = number('temperature', temperature, 0, 100)
     n, prior = whole('n', n, 0, MOST_SAMPLES), self.model.prior
     key = jax.random.key(whole('seed', seed, 0))
     key, petal_key = jax.random.split(key)
@@ -216,7 +220,7 @@ class MusAE(Coder):
       keep: as in `reconstruct`.
       fill: as in `cut`.
     """
-    number('amount', amount, 0, 1)
+    amount = number('amount', amount, 0, 1)
     self._flower('transfer')
     x, y = self.model.prior.means[self._petal(genre), :2]
 
@@ -252,13 +256,11 @@ class MusAE(Coder):
     if not isinstance(changes, Mapping | None):
       raise UserError(f'changes {changes!r}, expected them by attribute')
     if self.directions is None:
-      raise UserError(
-        'this model does not know how codes change with attributes; expected a '
-        'file that `musae export` wrote where its data set was'
-      )
-    changes = {**(changes or {}), **whole_phrase}
-    for name, change in changes.items():
-      number(name, change, -100, 100)
+      raise UserError(f'this model {NO_DIRECTIONS}')
+    changes = {
+      name: number(name, change, -100, 100)
+      for name, change in {**(changes or {}), **whole_phrase}.items()
+    }
     keep = songs.checked(keep)
 
     def change(tokens):
@@ -272,7 +274,7 @@ class MusAE(Coder):
     self,
     music: Music,
     k: int,
-    among: Tokens | Codes | None = None,
+    among: Music | Codes | None = None,
     fill: bool = False,
   ) -> neighbours.Neighbours:
     """The k nearest of some phrases to each, by their codes.
@@ -280,37 +282,47 @@ class MusAE(Coder):
     Args:
       music: a song, or phrases.
       k: how many.
-      among: phrases of a library; or their codes, not to encode them again.
-        None: `learnt`.
+      among: a song, or phrases of a library; or their codes, not to encode
+        them again. None: `learnt`.
       fill: as in `cut`.
     """
     whole('k', k, 1)
     if among is None:
       others = self.learnt
+    elif getattr(among, 'ndim', 0) == 2:
+      others = self.checked(among)
     else:
-      others = among if np.ndim(among) == 2 else self.encode(among)
+      others = self.encode(among, fill=fill)
+    if not len(others):
+      raise UserError('nothing to look through, expected some phrases')
     codes, std = self.encode(music, fill=fill), self.model.prior.std
     return neighbours.by_code(codes, others, std, k)
 
   @functools.cached_property
-  def learnt(self) -> Codes:
-    """Codes of the phrases that it was trained on, row for row.
-
-    Encoded once, some thousands a second at most; a run's folder says where
-    they lie, and `data.load(*model.corpus, 'train')` which they are.
+  def training(self) -> data.Split:
+    """The phrases that it was trained on.
 
     Raises:
-      UserError: an exported file says nothing of it.
-      DatasetError: they are not there any more.
+      UserError: an exported file does not say where they lie.
+      DatasetError: they are not there any more, or are others.
     """
     if self.corpus is None:
       raise UserError(
-        'an exported file does not say where its training phrases lie; '
-        'expected phrases to look through'
+        'this model does not say where its training phrases lie; expected '
+        'phrases to look through, or the folder of a training run'
       )
-    phrases = data.load(*self.corpus, 'train').phrases
+    folder, dataset = self.corpus
+    split = data.load(dataset['name'].rpartition('/')[0], folder, 'train')
+    data.check_same(folder, split.describe(), dataset)
+    return split
+
+  @functools.cached_property
+  def learnt(self) -> Codes:
+    """Codes of `training`, row for row; encoded once, which takes a while."""
+    phrases = self.training.phrases
     starts = range(0, len(phrases), _BLOCK)
-    blocks = progress(starts, len(starts), 'encoding', f'{_BLOCK:,} phrases')
+    label = f'encoding {_BLOCK:,} phrases a time'
+    blocks = progress(starts, len(starts), label, 'block')
     return np.concatenate(
       [self.encode(phrases[at : at + _BLOCK]) for at in blocks]
     )
@@ -341,7 +353,7 @@ class MusAE(Coder):
     """
     if not isinstance(music, Song):
       number('tempo', tempo, *_TEMPI)
-      if np.shape(programs) != (len(TRACKS),):
+      if not np.iterable(programs) or len(programs) != len(TRACKS):
         raise UserError(f'programs {programs}, expected one of each track')
       for program in programs:
         whole('program', program, 0, 127)

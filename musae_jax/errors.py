@@ -11,7 +11,7 @@ class UserError(ValueError):
 
 
 def number(name: str, value: float, least: float, most: float) -> float:
-  """The number itself.
+  """The number itself, as a float.
 
   Args:
     name: what it is, for the error's line.
@@ -26,7 +26,7 @@ def number(name: str, value: float, least: float, most: float) -> float:
     raise UserError(
       f'{name} {value!r}, expected a number, {least:g} to {most:g}'
     )
-  return value
+  return float(value)
 
 
 def whole(name: str, value: int, least: int, most: int = 2**63 - 1) -> int:

@@ -1,5 +1,7 @@
 """Files that are there whole, or as they were."""
 
+import contextlib
+import errno
 import os
 import pathlib
 import threading
@@ -8,15 +10,23 @@ import threading
 def write(path: str | os.PathLike, data: bytes | str) -> None:
   """Writes a file aside and renames it; text is UTF-8.
 
+  Where `path` is a link, what it leads to is written.
+
   Raises:
-    OSError: it cannot be written; names the file.
+    OSError: it cannot be written, or is a device; names the file.
   """
-  path = pathlib.Path(path)
-  aside = path.with_name(f'.{os.getpid()}-{threading.get_ident()}.tmp')
+  try:
+    target = pathlib.Path(path).resolve()
+  except ValueError as error:  # a zero byte
+    raise OSError(errno.EINVAL, str(error), str(path)) from None
+  if target.exists() and not target.is_file():
+    raise OSError(errno.EEXIST, 'is no ordinary file', str(path))
+  aside = target.with_name(f'.{os.getpid()}-{threading.get_ident()}.tmp')
   try:
     aside.write_bytes(data.encode() if isinstance(data, str) else data)
-    aside.replace(path)
+    aside.replace(target)
   except OSError as error:  # a full disk names none, or the one aside
     raise OSError(error.errno, error.strerror, str(path)) from error
   finally:
-    aside.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # of a file system that is read-only
+      aside.unlink()

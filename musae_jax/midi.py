@@ -121,6 +121,10 @@ def read(path) -> Song:
   """
   try:
     status = os.stat(path)
+  except (OSError, ValueError) as error:  # a zero byte in the path is a value
+    reason = getattr(error, 'strerror', None) or str(error)
+    raise MidiError(path, 'cannot be opened', reason) from None
+  try:
     if not stat.S_ISREG(status.st_mode):
       raise MidiError(path, 'not a file')
     if status.st_size > MAX_BYTES:
@@ -204,7 +208,7 @@ def to_bytes(song: Song) -> bytes:
   """What `write` writes."""
   ticks = smf.TICKS_PER_QUARTER // STEPS_PER_QUARTER
   length = song.num_bars * STEPS_PER_BAR * ticks
-  parts = [smf.apart(_part(track, ticks, length)) for track in song.tracks]
+  parts = [_part(track, ticks, length) for track in song.tracks]
   return smf.encode(parts, song.tempo, song.time_signatures, length)
 
 

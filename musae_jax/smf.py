@@ -9,6 +9,7 @@ stands, has neither fault; only who writes imports it.
 import functools
 import io
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -63,6 +64,8 @@ def encode(
   """
   import mido
 
+  if not 0 < tempo < math.inf:
+    raise ValueError(f'tempo is {tempo}, expected a number above 0')
   microseconds = min(max(round(60e6 / tempo), 1), _MAX_MICROSECONDS)
   conductor = [mido.MetaMessage('set_tempo', tempo=microseconds)]
   for numerator, denominator in signatures:
@@ -73,7 +76,9 @@ def encode(
     )
   file = mido.MidiFile(ticks_per_beat=TICKS_PER_QUARTER, charset='utf-8')
   file.tracks.append(_track([(0, 0, message) for message in conductor], length))
-  for part, (port, channel) in zip(parts, _places(parts)):
+  places = _places(parts)
+  parts = _apart_in_each(places, parts)
+  for part, (port, channel) in zip(parts, places):
     file.tracks.append(_track(_events(part, port, channel), length))
   data = io.BytesIO()
   file.save(file=data)
@@ -98,29 +103,44 @@ def _places(parts: Sequence[Part]) -> list[tuple[int, int]]:
   return places
 
 
-def apart(part: Part) -> Part:
-  """The part with no note on top of another of its pitch, in order of start.
+def _apart_in_each(places: Sequence, parts: Sequence[Part]) -> list[Part]:
+  """The parts, with no note on top of another of its place and pitch."""
+  found = list(parts)
+  for place in dict.fromkeys(places):
+    rows = [i for i, other in enumerate(places) if other == place]
+    for i, part in zip(rows, apart([parts[i] for i in rows])):
+      found[i] = part
+  return found
+
+
+def apart(parts: Sequence[Part]) -> list[Part]:
+  """Parts of one channel, with no note on top of another of its pitch.
 
   A note ends where its pitch is struck again, for MIDI cannot say which of two
   ends; of several struck at once the longest stays. None is without length.
+  They are in order of start.
   """
-  order = np.lexsort((-part.end, part.start, part.pitch))
-  pitch, start, end, velocity = (np.asarray(x)[order] for x in part[3:7])
+  counts = [len(part.pitch) for part in parts]
+  whose = np.repeat(np.arange(len(parts)), counts)
+  columns = [np.concatenate(x) for x in zip(*(part[3:7] for part in parts))]
+  pitch, start, end, _ = columns
+  order = np.lexsort((-end, start, pitch))
+  whose, pitch, start, end, velocity = (x[order] for x in (whose, *columns))
   first = np.ones(len(pitch), bool)
   first[1:] = (pitch[1:] != pitch[:-1]) | (start[1:] != start[:-1])
-  pitch, start, end, velocity = (
-    x[first] for x in (pitch, start, end, velocity)
+  whose, pitch, start, end, velocity = (
+    x[first] for x in (whose, pitch, start, end, velocity)
   )
   end = np.maximum(end, start + 1)
   follows = pitch[1:] == pitch[:-1]
   end[:-1] = np.where(follows, np.minimum(end[:-1], start[1:]), end[:-1])
   by_start = np.lexsort((pitch, start))
-  return part._replace(
-    pitch=pitch[by_start],
-    start=start[by_start],
-    end=end[by_start],
-    velocity=velocity[by_start],
-  )
+  found = []
+  for i, part in enumerate(parts):
+    own = by_start[whose[by_start] == i]
+    pitched = (x[own] for x in (pitch, start, end, velocity))
+    found.append(part._replace(**dict(zip(Part._fields[3:7], pitched))))
+  return found
 
 
 def _events(part: Part, port: int, channel: int) -> list[tuple[int, int, Any]]:

@@ -146,13 +146,14 @@ def _check(targets, fitted, method, keep):
         + ', '.join(fitted.names)
       )
   for what, found, known in (
-    ('method', {method}, METHODS),
-    ('track', set(keep), TRACKS),
+    ('method', [method], METHODS),
+    ('track', keep, TRACKS),
   ):
-    for name in found - set(known):
-      raise UserError(
-        f'there is no {what} {name!r}, expected one of {", ".join(known)}'
-      )
+    for name in found:
+      if name not in tuple(known):
+        raise UserError(
+          f'there is no {what} {name!r}, expected one of {", ".join(known)}'
+        )
   if method == 'gradient':
     return
   for name in targets:

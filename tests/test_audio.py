@@ -57,20 +57,27 @@ def test_too_long_for_memory_is_a_line(no_fluidsynth, tmp_path):
 
 
 def test_fluidsynth_is_given_the_song_and_a_soundfont(monkeypatch, tmp_path):
-  """Its file is a copy of what it was given."""
   # Of -ni -g GAIN -r RATE -F OUT.wav SOUNDFONT IN.mid.
   fluidsynth(
     monkeypatch,
     tmp_path,
     f'[ "$1$2$4$6" = "-ni-g-r-F" ] && echo "$8" > {tmp_path}/font '
-    '&& cp "$9" "$7"',
+    f'&& cp "$9" {tmp_path}/heard && head -c 4000000 /dev/zero > "$7"',
   )
   song = compose()
   assert audio.write(tmp_path / 'a.wav', song) == 'FluidSynth'
-  heard = (tmp_path / 'a.wav').read_bytes()
-  assert heard == midi.to_bytes(song)
+  assert (tmp_path / 'heard').read_bytes() == midi.to_bytes(song)
+  assert (tmp_path / 'a.wav').stat().st_size == 4_000_000
   font = pathlib.Path((tmp_path / 'font').read_text().strip())
   assert font.read_bytes().startswith(b'RIFF')
+
+
+def test_fluidsynth_without_room_is_a_line(monkeypatch, tmp_path):
+  """It ends with status 0 then, and leaves what it could write."""
+  fluidsynth(monkeypatch, tmp_path, 'head -c 441000 /dev/zero > "$7"')
+  with pytest.raises(UserError, match='after 2.5 s of 15.8; expected room'):
+    audio.write(tmp_path / 'a.wav', compose())
+  assert not (tmp_path / 'a.wav').exists()
 
 
 def test_fluidsynth_that_fails_is_a_line(monkeypatch, tmp_path):

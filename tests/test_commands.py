@@ -22,6 +22,7 @@ from musae_jax import (
   phrases,
 )
 from musae_jax.commands import shared
+from musae_jax.pianoroll import SILENCE
 
 ROOT = pathlib.Path(__file__).parents[1]
 HOSTILE = ROOT.parent / 'shared/midi/hostile'
@@ -216,6 +217,44 @@ def test_neighbours_are_of_other_songs(song, tmp_path, model, capsys):
   (near,) = json.loads(said)['neighbours']
   assert near['path'].endswith('same.mid') and near['bar'] == 3
   assert near['distance'] == pytest.approx(0, abs=1e-4)
+
+
+def test_neighbours_of_nothing_named(song, model, capsys):
+  line = refused(capsys, 'neighbours', song, '--model', model)
+  assert 'does not say where its training phrases lie' in line
+
+
+class Silenced:
+  """A model that edits all notes away."""
+
+  def __init__(self, model):
+    self.model = LOADED(model)
+
+  def __getattr__(self, name):
+    return getattr(self.model, name)
+
+  def edit(self, song, changes, keep, fill):
+    return self.model._changed(
+      song, lambda tokens: np.full_like(tokens, SILENCE), keep, fill
+    )
+
+
+def test_a_song_edited_to_silence_is_written(
+  song, tmp_path, model, monkeypatch, capsys
+):
+  monkeypatch.setattr(shared, 'load', Silenced)
+  out = tmp_path / 'out.mid'
+  flags = ['--model', model, '--density=-1', '--change', 'register/bass=1']
+  assert main('edit', song, out, *flags) == 0
+  assert 'register/bass: ' in (said := capsys.readouterr().out)
+  assert 'undefined; asked for +1.00 deviations, moved undefined' in said
+  assert out.exists()
+
+
+def test_a_change_is_asked_for_once(song, tmp_path, model, capsys):
+  flags = ['--model', model, '--density=-1', '--change', 'density=1']
+  line = refused(capsys, 'edit', song, tmp_path / 'out.mid', *flags)
+  assert 'changes of density, density, expected one of each' in line
 
 
 def test_attributes_are_a_table(song, capsys):

@@ -328,6 +328,11 @@ def test_neighbours_by_code(told, tokens):
   np.testing.assert_array_equal(by_code.row[:, :2], near.row)
 
 
+def test_neighbours_in_a_song(told, tokens):
+  near = told.neighbours(tokens, 2, compose())
+  assert near.row.shape == (5, 2) and near.row.max() < len(told.cut(compose()))
+
+
 def test_attributes_of_a_song(told):
   song = compose()
   found = told.attributes(song)
@@ -375,7 +380,8 @@ def test_between_songs_parts_rest_as_they_do(told):
 
 def test_what_are_no_codes(instrument, tokens):
   z = instrument.encode(tokens)
-  for wrong in (z[0], z[:, :4], z * np.nan):
+  huge = np.full((2, 6), 1e300)
+  for wrong in (z[0], z[:, :4], z * np.nan, huge, 'a', [[1], [1, 2]], {}):
     with pytest.raises(UserError, match=r'expected \[n, 6\] finite'):
       instrument.decode(wrong)
 
@@ -404,6 +410,11 @@ def test_one_role_may_be_named_alone(told, tokens):
     (lambda m, x: m.interpolate(x, x, 2.5), 'steps 2.5, expected a whole'),
     (lambda m, x: m.encode(x | 200), 'a token 2.., expected less than 130'),
     (lambda m, x: m.neighbours(x, 0, x), 'k 0, expected a whole number'),
+    (lambda m, x: m.neighbours(x, 1, x[:0]), 'nothing to look through'),
+    (lambda m, x: m.neighbours(x, 1, np.ones((3, 2))), r'expected \[n, 6\]'),
+    (lambda m, x: m.neighbours(x, 1, [[1], [1, 2]]), 'unequal length'),
+    (lambda m, x: m.interpolate(x, x, path=['line']), "path .'line'., expec"),
+    (lambda m, x: m.save_midi(x, 'a.mid', [[1], 2, 3, 4]), 'program .1.'),
     (lambda m, x: m.neighbours(x, 1), 'does not say where its training'),
     (lambda m, x: m.encode([[1], [1, 2]]), 'phrases of unequal length'),
     (lambda m, x: m.edit(x, 3), 'changes 3, expected them by attribute'),

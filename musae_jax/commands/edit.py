@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     action='append',
     default=[],
     metavar='NAME=CHANGE',
-    help='the same of one track alone, such as density/drums=-0.5',
+    help='the same of one track alone: density/drums=-0.5, register/bass=1; '
+    'drums have density only',
   )
   shared.add_reading(parser)
   shared.add_keeping(parser)
@@ -44,10 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> shared.Said:
   """Writes a song with more or less of some attributes."""
-  from musae_jax import attributes  # JAX takes a second to import
+  # JAX takes a second to import.
+  from musae_jax import attributes
+  from musae_jax.editing import NO_DIRECTIONS
 
-  changes = dict(args.change)
-  changes |= {k: v for k in _KINDS if (v := getattr(args, k)) is not None}
+  asked = [(k, v) for k in _KINDS if (v := getattr(args, k)) is not None]
+  asked += args.change
+  changes = dict(asked)
+  if len(changes) < len(asked):
+    raise UserError(
+      f'changes of {", ".join(name for name, _ in asked)}, expected one of each'
+    )
   if not changes:
     raise UserError(
       'nothing to change, expected one of '
@@ -56,12 +64,20 @@ def run(args: argparse.Namespace) -> shared.Said:
   song = shared.read(args.song, args.bars)
   keep = shared.kept(args)
   instrument = shared.load(args.model)
+  if instrument.directions is None:
+    raise UserError(f'{args.model}: {NO_DIRECTIONS}')
   with shared.about(args.song):
     edited = instrument.edit(song, changes, keep, fill=args.fill)
     plain = instrument.reconstruct(song, keep=keep, fill=args.fill)
-    before, after = (
-      attributes.measure(instrument.cut(s, fill=True)) for s in (plain, edited)
-    )
+  tokens = phrases.to_tokens(song)
+  rolls = {'before': tokens} | {
+    name: phrases.to_tokens(s, len(tokens))
+    for name, s in (('reconstructed', plain), ('edited', edited))
+  }
+  before, after = (
+    attributes.measure(phrases.cut(rolls[name], instrument.num_steps).tokens)
+    for name in ('reconstructed', 'edited')
+  )
   std = dict(zip(instrument.directions.names, instrument.directions.std))
   rows = {
     name: {
@@ -79,11 +95,6 @@ def run(args: argparse.Namespace) -> shared.Said:
     f'{row["asked"]:+.2f} deviations, moved {_shown(row["moved"], "+.2f")}'
     for name, row in rows.items()
   ]
-  tokens = phrases.to_tokens(song)
-  rolls = {'before': tokens} | {
-    name: phrases.to_tokens(s, len(tokens))
-    for name, s in (('reconstructed', plain), ('edited', edited))
-  }
   lines += output.show(args, rolls, edited)
   facts = {'out': [path], 'bars': song.num_bars, 'changes': rows}
   return shared.Said('\n'.join(lines), facts)

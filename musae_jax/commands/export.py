@@ -13,6 +13,7 @@ import pathlib
 import sys
 
 from musae_jax import arguments
+from musae_jax.commands import output
 from musae_jax.commands.shared import Said
 from musae_jax.errors import UserError, first_line
 
@@ -62,6 +63,9 @@ def run(args: argparse.Namespace) -> Said:
     UserError: the run cannot be read, or the data set that was named.
     OSError: a file cannot be written.
   """
+  output.check_file(args.out)
+  if args.out.lower().endswith(output.MIDI):
+    raise UserError(f'{args.out}: names music; expected a name as MODEL.musae')
   # JAX takes a second to import, which --help shall not wait for.
   from musae_jax import checkpoint, exported, stablehlo
   from musae_jax.coding import Coder

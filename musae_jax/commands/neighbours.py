@@ -2,6 +2,9 @@
 
   musae neighbours song.mid --bar 9 --among my/songs -k 5 --model runs/flower16
 
+Without --among it looks through what the model was trained on, which the folder
+of a training run has to know.
+
 Like is what a trained model thinks alike: at a distance of 0 two phrases are
 the same to it, at about 1 they have nothing in common. The song's own phrases
 are left out. Into OUT.mid the phrase and those found are written one after
@@ -12,14 +15,20 @@ import argparse
 import os
 import pathlib
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from jaxtyping import UInt8
 
 from musae_jax import midi, phrases, songs
 from musae_jax.commands import output, shared
 from musae_jax.errors import UserError
 from musae_jax.pianoroll import STEPS_PER_BAR
 from musae_jax.progress import progress
+
+if TYPE_CHECKING:
+  from musae_jax.editing import MusAE
 
 _MANY = 200  # files that take long enough to show how many are done
 
@@ -31,10 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   shared.add_model(parser)
   parser.add_argument(
     '--among',
-    required=True,
     nargs='+',
     metavar='PATH',
-    help='MIDI files, or folders of them, to look through',
+    help="MIDI files, or folders of them, to look through; the model's own "
+    'training phrases by default',
   )
   parser.add_argument(
     '--bar',
@@ -66,22 +75,22 @@ def run(args: argparse.Namespace) -> shared.Said:
     instrument.cut(song, args.fill)  # to say what it lacks as a whole
     part = songs.excerpt(song, args.bar - 1, last)
     phrase = songs.windows(part, instrument.num_steps, fill=True).tokens[:1]
-  where, tokens = _gathered(args, instrument.num_steps)
-  near = instrument.neighbours(phrase, args.k, tokens)
+  if args.among:
+    library = _gathered(args, instrument.num_steps)
+  else:
+    library = _learnt(instrument)
+  near = instrument.neighbours(phrase, args.k, library.among)
   rows = [
-    {
-      'distance': float(distance),
-      'path': where[row][0],
-      'bar': where[row][1],
-    }
+    {'distance': float(distance)}
+    | dict(zip(('path', 'bar'), library.where(row)))
     for distance, row in zip(near.distance[0], near.row[0])
   ]
   lines = [
-    f'Nearest of {len(tokens)} phrases to {args.song}, bar {args.bar}:',
+    f'Nearest of {len(library.tokens)} phrases to {args.song}, bar {args.bar}:',
     f'{"distance":>8} {"bar":>5}  file',
   ]
   lines += [f'{r["distance"]:8.3f} {r["bar"]:5}  {r["path"]}' for r in rows]
-  found = np.concatenate([phrase, tokens[near.row[0]]])
+  found = np.concatenate([phrase, library.tokens[near.row[0]]])
   parts = [songs.of_phrases(row[None], tempo=song.tempo) for row in found]
   files = []
   if args.out:
@@ -98,8 +107,32 @@ def run(args: argparse.Namespace) -> shared.Said:
   return shared.Said('\n'.join(lines), facts)
 
 
-def _gathered(args: argparse.Namespace, num_steps: int):
-  """The phrases of all songs to look through, and the file and bar of each."""
+class _Library(NamedTuple):
+  """Phrases to look through.
+
+  Attributes:
+    tokens: of each.
+    among: the same, or their codes where these are known.
+    where: a row's song, and its bar, counted from 1.
+  """
+
+  tokens: UInt8[np.ndarray, 'n t 4']
+  among: np.ndarray
+  where: Callable[[int], tuple[str, int]]
+
+
+def _learnt(instrument: 'MusAE') -> _Library:
+  """What a model was trained on."""
+  split = instrument.training
+
+  def where(row):
+    return split.songs[split.song[row]], int(split.bar[row]) + 1
+
+  return _Library(split.phrases, instrument.learnt, where)
+
+
+def _gathered(args: argparse.Namespace, num_steps: int) -> _Library:
+  """The phrases of all songs that were named."""
   where, tokens, passed_over = [], [], 0
   num_bars = num_steps // STEPS_PER_BAR
   paths = [
@@ -126,8 +159,11 @@ def _gathered(args: argparse.Namespace, num_steps: int):
       f'expected some{passed_over and f"; the last: {reason}" or ""}'
     )
   if passed_over:
-    print(f'{passed_over} files passed over: {reason}', file=sys.stderr)
-  return where, np.concatenate(tokens)
+    print(
+      f'{passed_over} files passed over; the last: {reason}', file=sys.stderr
+    )
+  tokens = np.concatenate(tokens)
+  return _Library(tokens, tokens, where.__getitem__)
 
 
 def _midi_files(place: str) -> list[str]:

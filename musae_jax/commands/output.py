@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from musae_jax import arguments, midi, songs
 from musae_jax.errors import UserError
 
-_MIDI = ('.mid', '.midi')
+MIDI = ('.mid', '.midi')
 _PICTURES = ('.png', '.svg', '.pdf')
 
 Rolls = Mapping[str, UInt8[np.ndarray, 't 4']]
@@ -56,7 +56,7 @@ def check(args: argparse.Namespace) -> None:
     UserError: there is no such folder, no place was given, or it is a song's.
   """
   for path in (args.png, args.wav):
-    _check_file(path)
+    check_file(path)
   if not hasattr(args, 'place'):
     return
   if args.place and args.out:
@@ -70,13 +70,13 @@ def check(args: argparse.Namespace) -> None:
     return
   check_sources(args, [vars(args).get('song'), vars(args).get('other')])
   if not is_folder(args.out):
-    _check_file(args.out)
-    if not args.out.lower().endswith(_MIDI):
+    check_file(args.out)
+    if not args.out.lower().endswith(MIDI):
       raise UserError(
         f'{args.out}: expected a name ending in .mid, or a folder'
       )
   elif not os.path.isdir(args.out):
-    _check_file(args.out.rstrip(os.sep))
+    check_file(args.out.rstrip(os.sep))
 
 
 def is_folder(out: str) -> bool:
@@ -156,12 +156,19 @@ def check_sources(
       )
 
 
-def _check_file(path: str | None) -> None:
+def check_file(path: str | None) -> None:
+  """Passes a path, if any, where a file can be written.
+
+  Raises:
+    UserError: there is no such folder, or what is there is no file.
+  """
   folder = os.path.dirname(path or '') or '.'
   if not os.path.isdir(folder):
     raise UserError(f'{path}: there is no folder {folder}')
   if path and os.path.isdir(path):
     raise UserError(f'{path}: is a folder, expected the name of a file')
+  if path and os.path.exists(path) and not os.path.isfile(path):
+    raise UserError(f'{path}: is no ordinary file, expected one')
 
 
 def _ending(endings: tuple[str, ...], what: str):
