@@ -15,7 +15,8 @@ class Parser(argparse.ArgumentParser):
 
   def error(self, message: str):
     """Exits with status 2 and one line, without argparse's usage text."""
-    self.exit(2, f'{self.prog}: error: {message}\n')
+    line = ' '.join(message.splitlines())
+    self.exit(2, f'{self.prog}: error: {line}\n')
 
 
 def path(text: str) -> str:

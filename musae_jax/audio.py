@@ -12,7 +12,7 @@ import wave
 import numpy as np
 from jaxtyping import Float
 
-from musae_jax import files, midi
+from musae_jax import files, midi, smf
 from musae_jax.errors import UserError, first_line
 
 _RATE = 44_100
@@ -32,7 +32,7 @@ def write(path: str | os.PathLike, song: midi.Song) -> str:
   Raises:
     UserError: FluidSynth fails, or without it the song is over half an hour.
   """
-  seconds = song.num_bars * 4 * 60 / song.tempo
+  seconds = _seconds(song)
   if shutil.which('fluidsynth'):
     files.write(path, _by_fluidsynth(song, seconds))
     return 'FluidSynth'
@@ -59,12 +59,16 @@ def _by_fluidsynth(song: midi.Song, seconds: float) -> bytes:
       reason = first_line(OSError(done.stderr.strip()))
       raise UserError(f'fluidsynth, status {done.returncode}: {reason}')
     found = target.stat().st_size / (_RATE * _FRAME)
-    if found < seconds - 1:  # where its disk is full, it does not say so
+    if found < seconds:  # where its disk is full, it does not say so
       raise UserError(
         f'fluidsynth stopped after {found:.1f} s of {seconds:.1f}; expected '
         f'room for them in {tempfile.gettempdir()}, or where TMPDIR says'
       )
     return target.read_bytes()
+
+
+def _seconds(song: midi.Song) -> float:
+  return song.num_bars * 4 * min(60 / song.tempo, smf.MAX_QUARTER)
 
 
 def _soundfont() -> str:
@@ -85,7 +89,7 @@ def plain(song: midi.Song) -> Float[np.ndarray, 't']:
   import pretty_midi
 
   played = pretty_midi.PrettyMIDI(io.BytesIO(midi.to_bytes(song)))
-  seconds = song.num_bars * 4 * 60 / song.tempo + 1  # one to fade
+  seconds = _seconds(song) + 1  # one to fade
   samples = np.zeros(round(seconds * _PLAIN_RATE))
   for instrument in played.instruments:
     if not instrument.is_drum:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import platform
+import warnings
 import zlib
 
 import jax
@@ -29,7 +30,8 @@ def keep_programs() -> None:
   if jax.config.jax_compilation_cache_dir is None:
     kind = f'{platform.machine()}-{zlib.crc32(_processor().encode()):08x}'
     kept = folder('xla', kind)
-    # JAX would warn of what it cannot keep, program by program.
+    # What cannot be kept is no loss; JAX warns of it, program by program.
+    warnings.filterwarnings('ignore', 'Error .* persistent compilation cache')
     with contextlib.suppress(OSError):
       kept.mkdir(parents=True, exist_ok=True)
       if os.access(kept, os.W_OK):

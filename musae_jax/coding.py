@@ -94,7 +94,7 @@ class Coder:
     dim = self.model.prior.dim
     try:
       with np.errstate(over='ignore'):  # which is not finite then
-        codes = np.asarray(z, np.float32)
+        codes = np.asarray(z).astype(np.float32, casting='same_kind')
     except (ValueError, TypeError):
       raise UserError(
         f'codes are {type(z).__name__}, expected [n, {dim}] finite numbers'

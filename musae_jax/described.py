@@ -39,7 +39,7 @@ _DATASET = {'genres': list, 'name': str, 'timesteps': int}
 # Above any model there will be, and low enough to build.
 _LARGEST = 2**16
 _DEEPEST = 16
-_LEAST_SCALE = 1e-6
+_LEAST_VARIANCE = 1e-6
 _MOST_COMPONENTS = 2**12
 
 
@@ -107,10 +107,9 @@ def _check_config(config: dict) -> None:
     )
   _check_prior(config['prior'])
   std = model(config).prior.std
-  if not (np.isfinite(std) & (std >= _LEAST_SCALE)).all():
+  if not (np.isfinite(std) & (std > 0)).all():
     raise DescriptionError(
-      f'config.prior is {config["prior"]}, expected one of scales of '
-      f'{_LEAST_SCALE} or more'
+      f'config.prior is {config["prior"]}, expected one of positive scale'
     )
 
 
@@ -127,11 +126,12 @@ def _check_prior(prior: dict) -> None:
       continue
     count = types.get(name) is int
     known = (int,) if count else (int, float)
+    least = 1 if count else _LEAST_VARIANCE
     most = _MOST_COMPONENTS if count else _LARGEST
-    if type(value) not in known or not 0 < value <= most:
+    if type(value) not in known or not least <= value <= most:
       raise DescriptionError(
         f'config.prior.{name} is {value!r}, expected a '
-        f'{"count" if count else "number"} above 0, at most {most}'
+        f'{"count" if count else "number"} from {least} to {most}'
       )
 
 

@@ -134,7 +134,7 @@ class MusAE(Coder):
       keep: tracks that stay the first one's throughout.
       fill: as in `cut`.
     """
-    if path not in tuple(paths.PATHS):
+    if not isinstance(path, str) or path not in paths.PATHS:
       raise UserError(
         f'path {path!r}, expected one of {", ".join(paths.PATHS)}'
       )
@@ -286,7 +286,7 @@ class MusAE(Coder):
         them again. None: `learnt`.
       fill: as in `cut`.
     """
-    whole('k', k, 1)
+    k = whole('k', k, 1)
     if among is None:
       others = self.learnt
     elif getattr(among, 'ndim', 0) == 2:

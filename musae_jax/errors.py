@@ -24,7 +24,7 @@ def number(name: str, value: float, least: float, most: float) -> float:
   """
   if not isinstance(value, numbers.Real) or not least <= value <= most:
     raise UserError(
-      f'{name} {value!r}, expected a number, {least:g} to {most:g}'
+      f'{name} {_in_a_line(value)}, expected a number, {least:g} to {most:g}'
     )
   return float(value)
 
@@ -36,6 +36,10 @@ def whole(name: str, value: int, least: int, most: int = 2**63 - 1) -> int:
     bound = f'{most} or less' if above else f'{least} or more'
     raise UserError(f'{name} {value!r}, expected a whole number, {bound}')
   return int(value)
+
+
+def _in_a_line(value) -> str:
+  return ' '.join(repr(value).split())
 
 
 def first_line(error: Exception) -> str:

@@ -38,6 +38,7 @@ _FIELDS = {
 }
 _MAX_HEADER = 2**20  # bytes; a real one has some five thousand
 _DIRECTIONS = 'directions'
+_LEAST_DEVIATION = 1e-6  # of an attribute
 _MAX_STEP = 2**53
 
 
@@ -255,6 +256,11 @@ def _directions(names, tensors) -> Directions | None:
   arrays = {
     field: tensors[f'{_DIRECTIONS}/{field}'] for field in Directions._fields[1:]
   }
+  if not (arrays['std'] >= _LEAST_DEVIATION).all():
+    raise DescriptionError(
+      f'tensor {_DIRECTIONS}/std goes down to {arrays["std"].min()}, expected '
+      f'{_LEAST_DEVIATION} or more'
+    )
   return Directions(tuple(names), **arrays)
 
 

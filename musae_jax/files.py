@@ -16,11 +16,13 @@ def write(path: str | os.PathLike, data: bytes | str) -> None:
     OSError: it cannot be written, or is a device; names the file.
   """
   try:
-    target = pathlib.Path(path).resolve()
+    target = pathlib.Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+      raise OSError(errno.EEXIST, 'is no ordinary file')
+  except OSError as error:
+    raise OSError(error.errno, error.strerror, str(path)) from error
   except ValueError as error:  # a zero byte
-    raise OSError(errno.EINVAL, str(error), str(path)) from None
-  if target.exists() and not target.is_file():
-    raise OSError(errno.EEXIST, 'is no ordinary file', str(path))
+    raise OSError(errno.EINVAL, str(error), str(path)) from error
   aside = target.with_name(f'.{os.getpid()}-{threading.get_ident()}.tmp')
   try:
     aside.write_bytes(data.encode() if isinstance(data, str) else data)

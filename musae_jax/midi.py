@@ -208,7 +208,7 @@ def to_bytes(song: Song) -> bytes:
   """What `write` writes."""
   ticks = smf.TICKS_PER_QUARTER // STEPS_PER_QUARTER
   length = song.num_bars * STEPS_PER_BAR * ticks
-  parts = [_part(track, ticks, length) for track in song.tracks]
+  parts = [smf.apart(_part(track, ticks, length)) for track in song.tracks]
   return smf.encode(parts, song.tempo, song.time_signatures, length)
 
 

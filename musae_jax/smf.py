@@ -22,6 +22,7 @@ _DRUM_CHANNEL = 9  # General MIDI's tenth
 _PITCHED_CHANNELS = [c for c in range(16) if c != _DRUM_CHANNEL]
 _NUM_PORTS = 9  # for 128 programs
 _MAX_MICROSECONDS = 2**24 - 1  # a quarter's length has three bytes
+MAX_QUARTER = _MAX_MICROSECONDS / 1e6  # in seconds
 
 
 class Part(NamedTuple):
@@ -52,9 +53,9 @@ def encode(
   Its first track has the tempo and the time signatures alone.
 
   Args:
-    parts: drums go to channel 10, the others to one each while there are any;
-      then those of one program share one, and behind 15 programs another port
-      begins, with channels of its own.
+    parts: drums go to channel 10, the others to one each while there are any
+      for all that sound; then those of one program share one, and behind 15
+      programs another port begins, with channels of its own.
     tempo: quarters a minute.
     signatures: numerators and denominators, which are powers of two.
     length: in ticks.
@@ -76,9 +77,7 @@ def encode(
     )
   file = mido.MidiFile(ticks_per_beat=TICKS_PER_QUARTER, charset='utf-8')
   file.tracks.append(_track([(0, 0, message) for message in conductor], length))
-  places = _places(parts)
-  parts = _apart_in_each(places, parts)
-  for part, (port, channel) in zip(parts, places):
+  for part, (port, channel) in zip(parts, _places(parts)):
     file.tracks.append(_track(_events(part, port, channel), length))
   data = io.BytesIO()
   file.save(file=data)
@@ -86,61 +85,45 @@ def encode(
 
 
 def _places(parts: Sequence[Part]) -> list[tuple[int, int]]:
-  """Port and channel of each part."""
-  pitched = sum(not part.is_drum for part in parts)
+  """Port and channel of each part; those that sound come first."""
+  sounds = [len(part.pitch) > 0 for part in parts]
+  pitched = sum(has and not part.is_drum for has, part in zip(sounds, parts))
   one_each = pitched <= len(_PITCHED_CHANNELS)
   free = itertools.product(range(_NUM_PORTS), _PITCHED_CHANNELS)
   taken: dict[int, tuple[int, int]] = {}
-  places = []
-  for i, part in enumerate(parts):
-    if part.is_drum:
-      places.append((0, _DRUM_CHANNEL))
-      continue
-    key = i if one_each else part.program
-    if key not in taken:
-      taken[key] = next(free)
-    places.append(taken[key])
+  places = [(0, _DRUM_CHANNEL)] * len(parts)
+  for i in sorted(range(len(parts)), key=lambda i: not sounds[i]):
+    if not parts[i].is_drum:
+      key = i if one_each else parts[i].program
+      if key not in taken:
+        taken[key] = next(free)
+      places[i] = taken[key]
   return places
 
 
-def _apart_in_each(places: Sequence, parts: Sequence[Part]) -> list[Part]:
-  """The parts, with no note on top of another of its place and pitch."""
-  found = list(parts)
-  for place in dict.fromkeys(places):
-    rows = [i for i, other in enumerate(places) if other == place]
-    for i, part in zip(rows, apart([parts[i] for i in rows])):
-      found[i] = part
-  return found
-
-
-def apart(parts: Sequence[Part]) -> list[Part]:
-  """Parts of one channel, with no note on top of another of its pitch.
+def apart(part: Part) -> Part:
+  """The part with no note on top of another of its pitch, in order of start.
 
   A note ends where its pitch is struck again, for MIDI cannot say which of two
   ends; of several struck at once the longest stays. None is without length.
-  They are in order of start.
   """
-  counts = [len(part.pitch) for part in parts]
-  whose = np.repeat(np.arange(len(parts)), counts)
-  columns = [np.concatenate(x) for x in zip(*(part[3:7] for part in parts))]
-  pitch, start, end, _ = columns
-  order = np.lexsort((-end, start, pitch))
-  whose, pitch, start, end, velocity = (x[order] for x in (whose, *columns))
+  order = np.lexsort((-part.end, part.start, part.pitch))
+  pitch, start, end, velocity = (np.asarray(x)[order] for x in part[3:7])
   first = np.ones(len(pitch), bool)
   first[1:] = (pitch[1:] != pitch[:-1]) | (start[1:] != start[:-1])
-  whose, pitch, start, end, velocity = (
-    x[first] for x in (whose, pitch, start, end, velocity)
+  pitch, start, end, velocity = (
+    x[first] for x in (pitch, start, end, velocity)
   )
   end = np.maximum(end, start + 1)
   follows = pitch[1:] == pitch[:-1]
   end[:-1] = np.where(follows, np.minimum(end[:-1], start[1:]), end[:-1])
   by_start = np.lexsort((pitch, start))
-  found = []
-  for i, part in enumerate(parts):
-    own = by_start[whose[by_start] == i]
-    pitched = (x[own] for x in (pitch, start, end, velocity))
-    found.append(part._replace(**dict(zip(Part._fields[3:7], pitched))))
-  return found
+  return part._replace(
+    pitch=pitch[by_start],
+    start=start[by_start],
+    end=end[by_start],
+    velocity=velocity[by_start],
+  )
 
 
 def _events(part: Part, port: int, channel: int) -> list[tuple[int, int, Any]]:

@@ -150,7 +150,7 @@ def _check(targets, fitted, method, keep):
     ('track', keep, TRACKS),
   ):
     for name in found:
-      if name not in tuple(known):
+      if not isinstance(name, str) or name not in known:
         raise UserError(
           f'there is no {what} {name!r}, expected one of {", ".join(known)}'
         )

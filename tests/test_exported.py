@@ -90,7 +90,7 @@ def test_a_channel_of_zeros_stays(loaded, tmp_path):
 
 def test_directions_come_along(loaded, tmp_path):
   rng = np.random.default_rng(0)
-  arrays = (np.float32(rng.normal(size=s)) for s in (2, (2, 6), (2, 6)))
+  arrays = (np.float32(rng.uniform(1, 2, s)) for s in (2, (2, 6), (2, 6)))
   directions = Directions(('density', 'register/bass'), *arrays)
   exported.save(tmp_path / 'a', loaded, directions=directions)
   again = exported.load(tmp_path / 'a')
@@ -99,6 +99,14 @@ def test_directions_come_along(loaded, tmp_path):
   # And from a loaded model into the next file.
   exported.save(tmp_path / 'b', again)
   assert (tmp_path / 'a').read_bytes() == (tmp_path / 'b').read_bytes()
+
+
+def test_directions_of_no_scale_are_refused(loaded, tmp_path):
+  arrays = np.float32([1, 0]), np.ones((2, 6)), np.ones((2, 6))
+  directions = Directions(('density', 'register/bass'), *arrays)
+  exported.save(tmp_path / 'a', loaded, directions=directions)
+  with pytest.raises(ModelFileError, match='std goes down to 0.0, expected'):
+    exported.load(tmp_path / 'a')
 
 
 def test_what_is_private_stays_at_home(path):
@@ -225,13 +233,16 @@ def other_dtype(header, about):
     (in_model('attention', True), 'has attention'),
     (in_prior(kind='rose'), "'rose', expected one of gaussian"),
     (in_prior(kind=['flower']), 'expected a word, or a number'),
-    (in_prior(num_components=1e9), 'a count above 0, at most 4096'),
+    (in_prior(num_components=1e9), 'a count from 1 to 4096'),
     (in_prior(num_components=10**6), 'num_components is 1000000'),
-    (in_prior(variance=-1.0), 'variance is -1.0, expected a number above 0'),
-    (in_prior(variance=1e-300), 'expected one of scales of 1e-06 or more'),
-    (in_prior(variance=1e-40), 'expected one of scales of 1e-06 or more'),
-    (in_prior(variance='x'), "'x', expected a number above 0"),
-    (in_prior(variance=1e308), 'variance is 1e.308, expected a number above 0'),
+    (in_prior(variance=-1.0), 'variance is -1.0, expected a number from 1e-06'),
+    (in_prior(variance=1e-300), 'expected a number from 1e-06'),
+    (in_prior(variance=1e-40), 'expected a number from 1e-06'),
+    (in_prior(variance='x'), "'x', expected a number from 1e-06"),
+    (
+      in_prior(variance=1e308),
+      'variance is 1e.308, expected a number from 1e-06',
+    ),
     (in_prior(petals=3), 'prior.petals is set'),
     (in_dataset(timesteps=33), 'timesteps is 33, expected whole bars'),
     (in_dataset(genres=[1]), r'genres is \[1\], expected names'),

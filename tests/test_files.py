@@ -17,7 +17,9 @@ def test_a_link_stays_one(tmp_path):
   assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize('name', ['pipe', 'folder', 'none/a', 'a/b', 'a\0b'])
+@pytest.mark.parametrize(
+  'name', ['pipe', 'folder', 'none/a', 'a/b', 'a\0b', 'x' * 300]
+)
 def test_an_error_names_the_file(tmp_path, name):
   os.mkfifo(tmp_path / 'pipe')
   (tmp_path / 'folder').mkdir()

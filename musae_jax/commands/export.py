@@ -9,6 +9,7 @@ takes what `musae edit` has to know: how codes change with the music.
 """
 
 import argparse
+import os
 import pathlib
 import sys
 
@@ -66,6 +67,8 @@ def run(args: argparse.Namespace) -> Said:
   output.check_file(args.out)
   if args.out.lower().endswith(output.MIDI):
     raise UserError(f'{args.out}: names music; expected a name as MODEL.musae')
+  if args.stablehlo and os.path.isfile(args.stablehlo):
+    raise UserError(f'{args.stablehlo}: is a file, expected a folder')
   # JAX takes a second to import, which --help shall not wait for.
   from musae_jax import checkpoint, exported, stablehlo
   from musae_jax.coding import Coder

@@ -6,9 +6,9 @@ Without --among it looks through what the model was trained on, which the folder
 of a training run has to know.
 
 Like is what a trained model thinks alike: at a distance of 0 two phrases are
-the same to it, at about 1 they have nothing in common. The song's own phrases
-are left out. Into OUT.mid the phrase and those found are written one after
-another.
+the same to it, at about 1 they have nothing in common. The song itself is left
+out of what --among names. Into OUT.mid the phrase and those found are written
+one after another.
 """
 
 import argparse
