@@ -10,6 +10,8 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from experiments.config_flag import ConfigError
 from musae_jax import assembly, coding, data, models, priors, training
 from musae_jax.errors import UserError
@@ -108,8 +110,9 @@ def check(config: Config, num_devices: int = 1) -> None:
   for field in present(_ABOVE_0):
     if value(field) <= 0:
       refuse(field, 'more than 0')
-  if not all(0 <= beta < 1 for beta in value('critic.betas')):
-    refuse('critic.betas', 'each at least 0 and less than 1')
+  for field in ('critic.betas', 'train.betas', 'train.averaging'):
+    if not all(0 <= x < 1 for x in np.ravel(value(field))):
+      refuse(field, 'at least 0 and less than 1')
   for field, known in _ONE_OF.items():
     if value(field) not in known:
       refuse(field, f'one of {", ".join(known)}')
@@ -148,7 +151,11 @@ def settings(config: Config) -> training.Settings:
   names = {field.name for field in dataclasses.fields(training.Settings)}
   try:
     return training.Settings(
-      **{name: value for name, value in train.items() if name in names},
+      **{
+        name: tuple(value) if name == 'betas' else value
+        for name, value in train.items()
+        if name in names
+      },
       critic_steps=critic['steps'],
       critic_learning_rate=critic['learning_rate'],
       critic_betas=tuple(critic['betas']),

@@ -131,7 +131,7 @@ def go(
         _tell_saved(log, checkpoints, wait=False)
       if last or step % config.eval_every == 0:
         with clock.spending('validation', after=state):
-          scores = _validate(run, state.params)
+          scores = _validate(run, state.trained)
           score = float(np.mean([scores[name] for name in ACCURACIES]))
           log.write(step, 'validation', scores)
       if last or stops or step % config.checkpoint_every == 0:

@@ -41,6 +41,8 @@ ABLATIONS: Variants = {
   'leaky ReLU critic': {'critic.activation': 'leaky_relu'},
   '1 critic step': {'critic.steps': '1'},
   '10 critic steps': {'critic.steps': '10'},
+  'no averages': {'train.averaging': '0'},
+  'more momentum': {'train.betas': '.9,.999'},
   'critic told one tag': {'critic.condition': 'tag'},
   'critic told nothing': {'critic.condition': 'none'},
   'beta to 1': _to(1),

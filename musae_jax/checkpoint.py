@@ -281,12 +281,14 @@ class Checkpoints:
     here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
 
     def read(step):
-      saved = self._manager.item_metadata(step)['state'].tree['params']
-      params = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here), saved
+      saved = self._manager.item_metadata(step)['state'].tree
+      wanted = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here),
+        {x: saved[x] for x in ('params', 'average') if saved.get(x)},
       )
       run = self._read_run(step)
-      return self._read_arrays(step, {'params': params}, run)['params'], run
+      arrays = self._read_arrays(step, wanted, run)
+      return arrays['params'] | arrays.get('average', {}), run
 
     step, (params, run) = self._newest(read)
     return step, params, run

@@ -41,7 +41,8 @@ class Settings:
   """How to train. The defaults are what measured better, not the paper's.
 
   Attributes:
-    learning_rate: of encoder and decoder; Adam, betas .9 and .999.
+    learning_rate: of encoder and decoder.
+    betas: of their Adam; paper: (.9, .999), Keras's default.
     learning_rate_decay: rate of the decay, per update.
     decay_kind: a key of DECAYS.
     warmup_steps: updates over which both learning rates rise from 0; the
@@ -51,7 +52,7 @@ class Settings:
     beta_interval: updates from one time to the next.
     critic_steps: updates of the critic for one of the encoder; paper: 1.
     critic_learning_rate: decays like the other.
-    critic_betas: of its Adam; paper: (.9, .999), Keras's default.
+    critic_betas: of its Adam; paper: as the other's.
     penalty_weight: lambda of eq. 6; 10 as in Gulrajani et al. 2017.
     condition: what the critic sees of a phrase's genres: their 'set', the
       'tag' drawn at this visit (as in the authors' code), or 'none' (as in the
@@ -61,6 +62,9 @@ class Settings:
     phases: 'alternating': only the critic descends its loss, with codes that
       are constants to it; 'joint': the encoder descends it too, in which its
       score's two terms cancel in expectation (as in the authors' code).
+    averaging: of encoder and decoder an average of all updates is kept, whose
+      weight this falls by with each later one, and which is what was trained;
+      0: none, as in the paper.
     transpose: move each phrase by -5 to 6 semitones, drawn at each visit.
     on_nan: whether an update with a metric that is not finite is made, for
       whoever trains to 'stop' at, or 'skip'ped: the state stays as it was, but
@@ -68,6 +72,7 @@ class Settings:
   """
 
   learning_rate: float = 1e-4
+  betas: tuple[float, float] = (0.9, 0.999)
   learning_rate_decay: float = 1e-4
   decay_kind: str = 'inverse_time'
   warmup_steps: int = 0
@@ -81,6 +86,7 @@ class Settings:
   condition: str = 'set'
   regulariser: str = 'wgan_gp'
   phases: str = 'alternating'
+  averaging: float = 0.0
   transpose: bool = True
   on_nan: str = 'stop'
 
@@ -111,7 +117,7 @@ class Settings:
   @property
   def optimizer(self) -> optax.GradientTransformation:
     """Adam of encoder and decoder, before the learning rate."""
-    return optax.scale_by_adam()
+    return optax.scale_by_adam(*self.betas)
 
   @property
   def critic_optimizer(self) -> optax.GradientTransformation:
@@ -125,9 +131,15 @@ class TrainState:
 
   step: Int[Array, '']
   params: dict
+  average: dict  # of {'encoder', 'decoder'} over the updates; or of nothing
   optimizer: optax.OptState  # of {'encoder', 'decoder'}
   critic_optimizer: optax.OptState
   key: Array  # typed PRNG key, the same throughout: folded with `step`
+
+  @property
+  def trained(self) -> dict:
+    """The parameters that came of it: the averages, where there are any."""
+    return self.params | self.average
 
 
 def init_state(
@@ -143,6 +155,9 @@ def init_state(
     return TrainState(
       step=jnp.zeros((), jnp.int32),
       params=params,
+      average=jax.tree.map(
+        jnp.zeros_like, autoencoder if settings.averaging else {}
+      ),
       optimizer=settings.optimizer.init(autoencoder),
       critic_optimizer=settings.critic_optimizer.init(params['critic']),
       key=key,
@@ -304,10 +319,18 @@ def _update(model, settings, mesh, state, batch):
   }
   metrics |= {f'accuracy/{t}': correct[i] for i, t in enumerate(TRACKS)}
   params = {**autoencoder, 'critic': critic}
+  average = state.average
+  if settings.averaging:
+    # From the first update on it is one of updates, not of where they began.
+    kept = jnp.minimum(settings.averaging, state.step / (state.step + 10))
+    average = jax.tree.map(
+      lambda old, new: new + kept * (old - new), average, autoencoder
+    )
   # Of what the update leaves: the loss is of what it found.
   metrics['parameter_norm'] = optax.tree.norm(params)
   found = {
     'params': params,
+    'average': average,
     'optimizer': optimizer,
     'critic_optimizer': critic_optimizer,
   }

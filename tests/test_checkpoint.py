@@ -227,6 +227,15 @@ def test_load_returns_what_the_command_needs(tmp_path):
   assert same(params, make_state(2)['params'])
 
 
+def test_load_takes_averages_for_what_was_trained(tmp_path):
+  state = make_state(2)
+  state['average'] = {'w': state['params']['w'] + 1}
+  with Checkpoints(tmp_path, keep=Keep(3)) as checkpoints:
+    checkpoints.save(2, state, {}, ABOUT)
+  params = checkpoint.load(tmp_path).params
+  assert same(params, {**state['params'], **state['average']})
+
+
 def test_load_refuses_parameters_that_are_not_finite(tmp_path):
   fill(tmp_path)
   state = make_state(3)

@@ -122,6 +122,8 @@ def test_one_component_for_each_genre(tiny_data, kind):
     ('prior.num_components', '0', 'at least 1'),
     ('critic.betas', '.5,1', 'less than 1'),
     ('critic.betas', '-.1,.9', 'at least 0'),
+    ('train.betas', '.5,1', 'less than 1'),
+    ('train.averaging', '1', 'less than 1'),
     ('train.seed', str(2**63), r'less than 2**63'),
     ('train.num_steps', str(2**31), 'less than 2**31'),
     ('train.eval_phrases', str(2**31), 'less than 2**31'),

@@ -222,6 +222,43 @@ def test_the_critics_adam_has_its_own_betas(state, batch):
   np.testing.assert_allclose(squares, 0.25 * norm**2, 1e-5)
 
 
+def test_averages_are_of_updates_not_of_the_beginning(batch):
+  settings = dataclasses.replace(AUTOENCODER_ONLY, averaging=0.5)
+  step = training.make_train_step(make_model(), settings)
+  state = training.init_state(make_model(), settings, 0, NUM_STEPS)
+  averages, found = [], []
+  for _ in range(13):
+    state, _ = step(state, batch)
+    found.append(jax.device_get(state.params))
+    averages.append(jax.device_get(state.average))
+  assert averages[0].keys() == {'encoder', 'decoder'}
+  assert (
+    changed(found[0], averages[0] | {'critic': found[0]['critic']}) == set()
+  )
+
+  def mixed(i, kept):
+    mix = lambda old, new: kept * old + (1 - kept) * new  # noqa: E731
+    new = {name: found[i][name] for name in averages[i]}
+    expected = jax.tree.map(mix, averages[i - 1], new)
+    jax.tree.map(
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+      averages[i],
+      expected,
+    )
+
+  mixed(1, 1 / 11)
+  mixed(12, 0.5)  # not 12 / 22
+  assert state.trained['critic'] is state.params['critic']
+  assert state.trained['encoder'] is state.average['encoder']
+
+
+def test_without_averages_the_last_update_is_what_was_trained(
+  state, batch, autoencoder_step
+):
+  after, _ = autoencoder_step(at(state, LATE), batch)
+  assert after.average == {} and after.trained == after.params
+
+
 def test_an_update_that_is_not_finite_is_left_out(state, batch):
   @dataclasses.dataclass(frozen=True)
   class Poisoned(training.Settings):
@@ -229,13 +266,15 @@ def test_an_update_that_is_not_finite_is_left_out(state, batch):
       return jnp.where(step == LATE, jnp.nan, super().beta(step))
 
   fields = dataclasses.asdict(AUTOENCODER_ONLY)
-  skipping = Poisoned(**fields | {'on_nan': 'skip'})
+  skipping = Poisoned(**fields | {'on_nan': 'skip', 'averaging': 0.9})
   step = training.make_train_step(make_model(), skipping)
+  average = {name: state.params[name] for name in ('encoder', 'decoder')}
+  state = state.replace(average=average)
   after, metrics = step(at(state, LATE), batch)
   assert np.isnan(metrics['loss'])
   assert metrics['skipped'] == 1
   assert after.step == LATE + 1
-  for field in ('params', 'optimizer', 'critic_optimizer'):
+  for field in ('params', 'average', 'optimizer', 'critic_optimizer'):
     jax.tree.map(
       np.testing.assert_array_equal,
       getattr(after, field),

@@ -82,7 +82,9 @@ def problem(config: build.Config, timesteps: int | None = None) -> Problem:
     ConfigError: a value is out of range.
   """
   build.check(config)
-  model, settings = build.model(config), build.settings(config)
+  # Other libraries' steps keep no averages either.
+  settings = dataclasses.replace(build.settings(config), averaging=0.0)
+  model = build.model(config)
   if timesteps is None:
     timesteps = build.timesteps(config)
   seed, batch_size = (config['train'][key] for key in ('seed', 'batch_size'))

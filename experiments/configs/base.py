@@ -68,6 +68,7 @@ def get_config() -> ConfigDict:
     phases='alternating',
     # The paper's 1e-4 takes twice as long to learn attacks (docs/results.md).
     learning_rate=1e-3,
+    betas=(0.5, 0.999),  # of Adam; less momentum than the paper's .9
     decay_kind='inverse_time',  # 'inverse_time', 'exponential' or 'none'
     learning_rate_decay=1e-4,  # for each update
     warmup_steps=500,
@@ -76,6 +77,10 @@ def get_config() -> ConfigDict:
     beta_end=0.3,
     beta_increment=0.1,
     beta_interval=10_000,  # updates from one increment to the next
+    # Of encoder and decoder the average over the last thousand updates or so is
+    # what was trained: each of them lies to one side of the prior, and the next
+    # to the other (docs/results.md). 0: the last one, as in the paper.
+    averaging=0.999,
     transpose=True,  # by -5 to 6 semitones, drawn at each visit
     steps_per_dispatch=1,  # updates in one call; more need the data on device
     log_every=100,  # must divide checkpoint_every, so that a resumed log is
@@ -143,12 +148,14 @@ def paper(config: ConfigDict) -> ConfigDict:
     regulariser='wgan_gp',
     phases='alternating',
     learning_rate=1e-4,
+    betas=(0.9, 0.999),
     decay_kind='inverse_time',
     learning_rate_decay=1e-4,
     warmup_steps=0,
     beta_end=1.0,
     beta_increment=0.1,
     beta_interval=10_000,
+    averaging=0.0,
     transpose=True,
   )
   return config
