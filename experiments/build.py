@@ -128,7 +128,7 @@ def check(config: Config, num_devices: int = 1) -> None:
       refuse('train.steps_per_dispatch', f'a divisor of train.{field}={steps}')
   if value('train.checkpoint_every') % value('train.log_every'):
     refuse('train.checkpoint_every', 'a multiple of train.log_every')
-  model(config)
+  model(config, 'cpu')  # whatever is here: JAX is not to look for devices yet
   settings(config)
 
 
