@@ -85,10 +85,11 @@ def measure(subject: Subject) -> tuple[dict[str, Any], Samples]:
   samples = Samples(*_decode(subject, z))
   again = subject.instrument.encode(samples.phrases)
   facts['cycle_error'] = latent.relative_error(prior, z, again)
-  facts['metric_distance'] = {
-    kind: float(np.nanmean([*found.values()]))
-    for kind, found in samples.distances.items()
-  }
+  for name, mean in (('', np.nanmean), ('_median', np.nanmedian)):
+    facts[f'metric_distance{name}'] = {
+      kind: float(mean([*found.values()]))
+      for kind, found in samples.distances.items()
+    }
   return facts, samples
 
 
@@ -152,7 +153,12 @@ def _by_genre(subject: Subject) -> list[dict[str, Any]]:
 
 
 def _caption(facts) -> str:
-  match, distance = facts['prior_match'], facts['metric_distance']
+  match = facts['prior_match']
+  samples, again, others = (
+    f'{facts["metric_distance"][kind]:.2f} '
+    f'({facts["metric_distance_median"][kind]:.2f})'
+    for kind in ('samples', 'reconstructions', 'other phrases of the data')
+  )
   nearest = facts['nearest_training_phrase']
   text = (
     f'Of {facts["phrases"]:,} validation phrases, and as many of each genre '
@@ -184,11 +190,9 @@ def _caption(facts) -> str:
     'Samples of the prior, decoded and encoded again, miss their code by '
     f'{facts["cycle_error"]:.2f} (0: none, 1: no relation). Distributions of '
     "metrics lie apart from the data's, in its standard deviations, in the "
-    'mean of those that vary in the data: samples '
-    f'{distance["samples"]:.2f}, reconstructions '
-    f'{distance["reconstructions"]:.2f}, other phrases of the data '
-    f'{distance["other phrases of the data"]:.2f}. The nearest training phrase '
-    'differs in the median in '
+    'mean (median) of those that vary in the data: samples '
+    f'{samples}, reconstructions {again}, other phrases of the data {others}. '
+    'The nearest training phrase differs in the median in '
     f'{nearest["samples"]["median_share_of_tokens_differing"]:.0%} of the '
     f'tokens of a sample, and in '
     f'{nearest["validation"]["median_share_of_tokens_differing"]:.0%} of those '
