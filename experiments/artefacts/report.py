@@ -62,11 +62,15 @@ def measure(subject: Subject) -> tuple[dict[str, Any], Samples]:
   overall = latent.match(prior, codes, tags)
   ratio = latent.scale_ratio(prior, codes)
   draws = np.asarray(priors.draw(prior, jax.random.key(5), tags))
+  centred = codes + (draws.mean(0) - codes.mean(0))
   facts: dict[str, Any] = {
     'phrases': len(codes),
     'prior_match': overall._asdict()
     | {
       'sliced_wasserstein_over_floor': overall.over_floor,
+      'of_codes_moved_to_its_mean': latent.match(
+        prior, centred, tags
+      ).over_floor,
       'classifier_accuracy': latent.classifier_accuracy(prior, codes, tags),
       'scale_ratio_median': float(np.median(ratio)),
       'scale_ratio_range': [float(ratio.min()), float(ratio.max())],
@@ -165,7 +169,9 @@ def _caption(facts) -> str:
     'that has 100. Codes against draws of the '
     'prior for the same tags: sliced Wasserstein distance '
     f'{match["sliced_wasserstein_over_floor"]:.1f} times that of draws from '
-    f'draws (the fewer phrases, the nearer to 1), MMD^2 {match["mmd"]:.4f} '
+    f'draws (the fewer phrases, the nearer to 1; with all codes moved so that '
+    f"their mean is the draws', {match['of_codes_moved_to_its_mean']:.1f}), "
+    f'MMD^2 {match["mmd"]:.4f} '
     f'(draws from draws {match["mmd_floor"]:.4f}); a classifier tells them '
     f'apart {match["classifier_accuracy"]:.1%} of the time (.5 where they '
     'match); the scale of an axis is in the median '
