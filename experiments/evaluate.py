@@ -15,7 +15,7 @@ import pathlib
 import sys
 
 from experiments import build
-from musae_jax import arguments, evaluation, files, parallel
+from musae_jax import arguments, checksums, evaluation, files, parallel
 from musae_jax.loaded import Loaded
 from musae_jax.pianoroll import STEPS_PER_BAR
 
@@ -64,6 +64,7 @@ def of(
   return {
     'model': str(model),
     'step': loaded.step,
+    'params': checksums.of_model(loaded.params),
     'dataset': splits.describe(),
     'figures': evaluation.report(sums, others, num_bars),
   }

@@ -105,7 +105,7 @@ class _Place(NamedTuple):
 
 def _of(*subjects: Subject) -> str:
   return '; '.join(
-    f'{x.name}, step {x.loaded.step:,}, {x.loaded.dataset["name"]}'
+    f'step {x.loaded.step:,}, parameters {x.params}, {x.loaded.dataset["name"]}'
     for x in subjects
   )
 

@@ -35,6 +35,8 @@ _MAY_CHANGE = frozenset(
     'train.on_nan',
   }
 )
+# Fields that runs of before them have not, and what they did then.
+_WAS = {'train.averaging': 0.0, 'train.betas': [0.9, 0.999]}
 _SECONDS_TO_SHOW = 30
 # What each of a run's processes may have its own way.
 _OF_A_PROCESS = frozenset({'data.dir', 'data.in_memory', 'data.built_by'})
@@ -48,6 +50,8 @@ def check_same(
   what: str, saved: dict, given: dict, workdir: str | os.PathLike
 ) -> None:
   """Raises a `RunError` that names the first field that differs."""
+  if what == 'config':
+    given, saved = _flat(given), {**_WAS, **_flat(saved)}
   for field, was, now in _differences(saved, given, _MAY_CHANGE):
     raise RunError(
       f'{workdir}: {what}.{field} is {now}, but the run in this folder has '

@@ -128,12 +128,13 @@ def run(
   Raises:
     RunError: a run ended, and not for having diverged.
   """
+  _finished(workdir, base)  # what is there must compare with what is to come
   found = {}
   for seed in seeds:  # so that every variant has one soon
     for name, fields in variants.items():
       folder = workdir / f'{_folder(name)}-seed{seed}'
       result = folder / 'study.json'
-      asked = [*base, *(f'--config.{f}={v}' for f, v in fields.items())]
+      asked = _asked(base, fields)
       if not result.exists():
         print(f'{name}, seed {seed}', flush=True)
         command = [sys.executable, '-m', 'experiments.train', *asked]
@@ -151,29 +152,36 @@ def run(
           raise RunError(f'{folder}: {last.removeprefix("error: ")}')
         outcome['asked'] = asked
         _write(result, outcome)
-      outcome = json.loads(result.read_text())
-      if outcome.get('asked', asked) != asked:
-        raise RunError(
-          f'{folder}: was made with {" ".join(outcome["asked"])}; expected '
-          f'another --workdir for {" ".join(asked)}'
-        )
-      found.setdefault(name, []).append(outcome)
-      files.write(workdir / 'study.md', table(_finished(workdir)))
-  _write(workdir / 'study.json', _finished(workdir))
+      found.setdefault(name, []).append(json.loads(result.read_text()))
+      files.write(workdir / 'study.md', table(_finished(workdir, base)))
+  _write(workdir / 'study.json', _finished(workdir, base))
   return found
 
 
-def _finished(workdir: pathlib.Path) -> dict[str, list[dict[str, Any]]]:
-  """The results in a folder, by variant: those of earlier calls too."""
-  names = ABLATIONS | RECIPES
-  found = {
-    name: [
-      json.loads(path.read_text())
-      for path in sorted(workdir.glob(f'{_folder(name)}-seed*/study.json'))
-    ]
-    for name in names
-  }
-  return {name: runs for name, runs in found.items() if runs}
+def _finished(
+  workdir: pathlib.Path, base: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+  """The results in a folder, by variant: those of earlier calls too.
+
+  Raises:
+    RunError: one was made of another base, with which no row compares.
+  """
+  found = {}
+  for name, fields in (ABLATIONS | RECIPES).items():
+    asked = _asked(base, fields)
+    for path in sorted(workdir.glob(f'{_folder(name)}-seed*/study.json')):
+      outcome = json.loads(path.read_text())
+      if outcome.get('asked', asked) != asked:
+        raise RunError(
+          f'{path.parent}: was made with {" ".join(outcome["asked"])}; '
+          f'expected another --workdir for {" ".join(asked)}'
+        )
+      found.setdefault(name, []).append(outcome)
+  return found
+
+
+def _asked(base: Sequence[str], fields: Mapping[str, str]) -> list[str]:
+  return [*base, *(f'--config.{f}={v}' for f, v in fields.items())]
 
 
 def _folder(name: str) -> str:

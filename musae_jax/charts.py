@@ -162,14 +162,15 @@ def pair_grid(
   k = len(names)
   figure = Figure(figsize=(0.75 * k, 0.75 * k))
   figure.subplots_adjust(0.06, 0.01, 0.99, 0.94, wspace=0.08, hspace=0.08)
-  named = set()
+  rows, columns = set(), set()
   for (row, column), of in sorted(pairs.items(), key=lambda pair: pair[0]):
     axes = figure.add_subplot(k, k, row * k + column + 1)
     _two_genres(axes, of, projection, small=True)
-    if row == 0:
+    if column not in columns:
+      columns.add(column)
       axes.set_title(names[column], fontsize=7, rotation=90)
-    if row not in named:
-      named.add(row)
+    if row not in rows:
+      rows.add(row)
       axes.set_ylabel(names[row], fontsize=7, rotation=0, ha='right')
   return figure
 

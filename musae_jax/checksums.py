@@ -24,6 +24,11 @@ def of_arrays(tree) -> dict[str, int]:
   return dict(zip(names, map(int, jax.device_get(_of_leaves(leaves)))))
 
 
+def of_model(params: dict) -> str:
+  """Returns what tells a model's parameters from others', in eight letters."""
+  return f'{of_json(of_arrays(params)):08x}'
+
+
 @jax.jit
 def _of_leaves(leaves):
   def one(x):

@@ -62,9 +62,9 @@ class Settings:
     phases: 'alternating': only the critic descends its loss, with codes that
       are constants to it; 'joint': the encoder descends it too, in which its
       score's two terms cancel in expectation (as in the authors' code).
-    averaging: of encoder and decoder an average of all updates is kept, whose
-      weight this falls by with each later one, and which is what was trained;
-      0: none, as in the paper.
+    averaging: how much of the average of encoder and decoder, which is what
+      was trained, an update keeps: this, or t / (t + 10) at update t if that is
+      less; 0: no average, as in the paper.
     transpose: move each phrase by -5 to 6 semitones, drawn at each visit.
     on_nan: whether an update with a metric that is not finite is made, for
       whoever trains to 'stop' at, or 'skip'ped: the state stays as it was, but
@@ -155,9 +155,7 @@ def init_state(
     return TrainState(
       step=jnp.zeros((), jnp.int32),
       params=params,
-      average=jax.tree.map(
-        jnp.zeros_like, autoencoder if settings.averaging else {}
-      ),
+      average=autoencoder if settings.averaging else {},
       optimizer=settings.optimizer.init(autoencoder),
       critic_optimizer=settings.critic_optimizer.init(params['critic']),
       key=key,

@@ -95,7 +95,7 @@ def test_one_made_alone_leaves_the_others_on_the_page(drawn, flower):
   ring = re.compile(r'<h2 id="ring">.*?</div>\n', re.S)
   assert ring.sub('', before) == after
   about = json.loads((drawn / 'fig2.json').read_text())
-  assert ', step 6, lakh_pianoroll/2bar' in about['of']
+  assert about['of'].startswith('step 6, parameters ')
   about['of'] = 'another, step 3'
   whole = (drawn / 'fig2.json').read_text()
   try:
@@ -198,6 +198,50 @@ def test_a_model_file_has_a_page_of_its_own(
   assert 'want --out' in capsys.readouterr().err
 
 
+def test_another_model_of_that_step_is_measured_again(flower, tmp_path):
+  again = tmp_path / 'again'
+  shutil.copytree(flower, again)
+  assert figures.main(['table1', 'fig4', f'--workdir={again}']) == 0
+  before = json.loads((again / 'evaluation.json').read_text())
+  other = before | {'params': 'another', 'figures': {}}
+  (again / 'evaluation.json').write_text(json.dumps(other))
+  about = json.loads((again / 'figures/fig4.json').read_text())
+  about['of'] = about['of'].replace('parameters ', 'parameters 0')
+  (again / 'figures/fig4.json').write_text(json.dumps(about))
+  assert figures.main(['table1', f'--workdir={again}']) == 0
+  after = json.loads((again / 'evaluation.json').read_text())
+  assert after['figures'] == before['figures']
+  assert 'id="fig4"' not in (again / 'figures/index.html').read_text()
+
+
+@pytest.mark.parametrize(
+  ('name', 'text'),
+  [
+    ('fig4.json', '{"title": 1, "caption": "", "pictures": null}'),
+    ('fig4.csv', 'a,b\n1,2,3\n'),
+    ('fig4.png', None),
+  ],
+)
+def test_what_is_damaged_is_left_out(drawn, tmp_path, flower, name, text):
+  again = tmp_path / 'again'
+  shutil.copytree(flower, again)
+  if text is None:
+    (again / 'figures' / name).unlink()
+  else:
+    (again / 'figures' / name).write_text(text)
+  assert figures.main(['codes', f'--workdir={again}']) == 0
+  page = (again / 'figures/index.html').read_text()
+  assert 'id="fig4"' not in page and 'id="fig2"' in page
+
+
+def test_a_page_of_several_is_made_where_there_was_no_folder(
+  flower, gaussian, tmp_path
+):
+  argv = ['codes', f'--workdirs={flower},{gaussian}', f'--out={tmp_path}/new/x']
+  assert figures.main(argv) == 0
+  assert (tmp_path / 'new/x/index.html').exists()
+
+
 def test_one_run_twice_is_no_interval(flower, tmp_path, capsys):
   again = tmp_path / 'again'
   shutil.copytree(flower, again)
@@ -209,7 +253,12 @@ def test_one_run_twice_is_no_interval(flower, tmp_path, capsys):
 def test_half_an_evaluation_is_made_again(flower, tmp_path):
   again = tmp_path / 'again'
   shutil.copytree(flower, again)
-  half = {'step': 6, 'figures': {'accuracy': {}, 'attack_accuracy': {}}}
+  params = subject.Subject.of(again).params
+  half = {
+    'step': 6,
+    'params': params,
+    'figures': {'accuracy': {}, 'attack_accuracy': {}},
+  }
   (again / 'evaluation.json').write_text(json.dumps(half))
   assert figures.main(['table1', f'--workdir={again}']) == 0
   report = json.loads((again / 'evaluation.json').read_text())
@@ -225,7 +274,9 @@ def test_baselines_are_of_each_data_set(flower):
     evaluate.write(report, folder)
     config = {'train': {'seed': 0}, 'of': dataset}
     loaded = types.SimpleNamespace(config=config, step=6, dataset=dataset)
-    return types.SimpleNamespace(name=name, workdir=folder, loaded=loaded)
+    return types.SimpleNamespace(
+      name=name, workdir=folder, loaded=loaded, params=report['params']
+    )
 
   rows = table1.make([subject('one', 1), subject('two', 2)]).rows
   found = {r['row']: r['bass'] for r in rows if r['measure'] == 'accuracy'}

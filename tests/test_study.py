@@ -38,6 +38,10 @@ def test_a_study_is_a_table_and_goes_on(tiny_bars, tmp_path, capsys):
   assert study.main([*argv, '--config.train.num_steps=7']) == 1
   (line,) = capsys.readouterr().err.splitlines()
   assert 'base-seed0: was made with' in line and 'num_steps=7' in line
+  # Another variant of another base would stand in one table with it.
+  argv[-1] = '--only=joint phases'
+  assert study.main([*argv, '--config.train.num_steps=7']) == 1
+  assert 'expected another --workdir' in capsys.readouterr().err
 
 
 def test_a_table_has_means_and_half_the_range():

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import math
+import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -88,13 +89,21 @@ def read(folder: pathlib.Path, name: str, of: str) -> Written | None:
     about = json.loads(texts[1].read_text())
     with open(texts[0], newline='') as file:
       rows = list(csv.DictReader(file))
-    title, caption, parts = (about[k] for k in ('title', 'caption', 'pictures'))
+    written = Written(
+      about['title'],
+      about['caption'],
+      rows,
+      [folder / name / x if x else folder / name for x in about['pictures']],
+      texts,
+    )
   except (OSError, ValueError, KeyError, TypeError):
     return None
-  if about.get('of') != of:
-    return None
-  pictures = [folder / name / part if part else folder / name for part in parts]
-  return Written(title, caption, rows, pictures, texts)
+  files_of_pictures = (
+    f'{path}.{suffix}' for path in written.pictures for suffix in SUFFIXES
+  )
+  there = all(map(os.path.exists, files_of_pictures))
+  cut = any(None in row for row in rows)  # a line of more fields than the first
+  return written if about.get('of') == of and there and not cut else None
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

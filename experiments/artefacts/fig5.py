@@ -83,7 +83,7 @@ def make(subject: Subject) -> Artefact:
     'components, and by t-SNE (perplexity 30). The matrix: how well a straight '
     'line in the latent space tells the two apart on songs that it was not '
     'fitted to (area under the ROC curve of a linear discriminant; .5: not at '
-    f'all). {_extremes(rows, mean)}',
+    f'all). {_extremes(rows, mean)} {_left_out(len(names), rows)}',
     figures,
     rows,
     {'mean_auc': mean, 'pairs': len(rows)},
@@ -101,6 +101,18 @@ def _extremes(rows: Sequence[dict], mean: float) -> str:
     for row in (known[0], known[-1])
   )
   return f'Mean {mean:.2f}; best {best}; worst {worst}.'
+
+
+def _left_out(num_genres: int, rows: Sequence[dict]) -> str:
+  """Returns a sentence on pairs without a picture, or without an area."""
+  without = num_genres * (num_genres - 1) // 2 - len(rows)
+  grey = sum(not np.isfinite(row['probe_auc']) for row in rows)
+  said = []
+  if without:
+    said.append(f'{without} pairs have not two phrases of either tag alone.')
+  if 0 < grey < len(rows):
+    said.append(f'Of {grey} more there are too few songs for an area: grey.')
+  return ' '.join(said)
 
 
 def _choose(split, genre: int, but: int) -> Int[np.ndarray, 'n']:

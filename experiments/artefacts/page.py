@@ -50,6 +50,7 @@ def write(
       for cell in section.cells
     )
     body.append(f'<div class="runs">{cells}</div>')
+  folder.mkdir(parents=True, exist_ok=True)
   path = folder / 'index.html'
   files.write(
     path,

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from experiments import build
-from musae_jax import batches, editing, latent
+from musae_jax import batches, checksums, editing, latent
 from musae_jax.loaded import Loaded
 from musae_jax.models import Autoencoder
 from musae_jax.priors import Prior
@@ -42,6 +42,11 @@ class Subject:
   def name(self) -> str:
     """The folder's name."""
     return self.workdir.absolute().name
+
+  @functools.cached_property
+  def params(self) -> str:
+    """What tells the parameters from others'."""
+    return checksums.of_model(self.loaded.params)
 
   @functools.cached_property
   def instrument(self) -> editing.MusAE:

@@ -74,7 +74,7 @@ def _evaluation(subject: Subject) -> dict:
   if path.exists():
     try:
       report = json.loads(path.read_text())
-      if report['step'] == subject.loaded.step:
+      if report['params'] == subject.params:
         return _columns(report)
     except (ValueError, KeyError, TypeError, AttributeError):
       pass  # of another version, or cut short: made again

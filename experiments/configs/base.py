@@ -77,9 +77,10 @@ def get_config() -> ConfigDict:
     beta_end=0.3,
     beta_increment=0.1,
     beta_interval=10_000,  # updates from one increment to the next
-    # Of encoder and decoder the average over the last thousand updates or so is
-    # what was trained: each of them lies to one side of the prior, and the next
-    # to the other (docs/results.md). 0: the last one, as in the paper.
+    # Of encoder and decoder an average over the last tenth of the updates, at
+    # most over some thousand, is what was trained: each lies to one side of the
+    # prior, and later ones to the other (docs/results.md). 0: the last one, as
+    # in the paper.
     averaging=0.999,
     transpose=True,  # by -5 to 6 semitones, drawn at each visit
     steps_per_dispatch=1,  # updates in one call; more need the data on device
