@@ -50,6 +50,7 @@ _OF_ONE: dict[str, Callable[[Subject], Artefact]] = {
   'codes': pictures.codes,
 }
 NAMES = ('table1', *_OF_ONE)
+_NOT_YET = 'not made yet'
 
 
 def draw(
@@ -86,10 +87,10 @@ def draw(
       ]
     reasons = [_make(name, x) if name in names else '' for x in places]
     cells = [
-      reason or artefact.read(place.folder, name, place.of) or 'not made yet'
+      reason or artefact.read(place.folder, name, place.of) or _NOT_YET
       for place, reason in zip(places, reasons)
     ]
-    if any(cell != 'not made yet' for cell in cells):
+    if any(cell != _NOT_YET for cell in cells):
       sections.append(page.Section(name, cells))
   return page.write(together, subjects, sections)
 

@@ -57,9 +57,7 @@ def match(
   seed: int = 0,
 ) -> Match:
   """Returns how far codes are from draws of the same tags."""
-  keys = jax.random.split(jax.random.key(seed), 3)
-  a, b = (draw(prior, key, tags) / prior.std for key in keys[:2])
-  codes = jnp.asarray(codes) / prior.std
+  codes, a, b, key = _compared(prior, codes, tags, seed)
   within = _kernel_mean(a, a, True), _kernel_mean(b, b, True)
   mmd = (
     _kernel_mean(codes, codes, True)
@@ -67,8 +65,26 @@ def match(
     - 2 * _kernel_mean(codes, a, False)
   )
   floor = sum(within) - 2 * _kernel_mean(a, b, False)
-  found = (mmd, floor, _sliced(keys[2], codes, a), _sliced(keys[2], a, b))
+  found = (mmd, floor, _sliced(key, codes, a), _sliced(key, a, b))
   return Match(*map(float, found))
+
+
+def sliced_over_floor(
+  prior: Prior,
+  codes: Float[np.ndarray, 'n d'],
+  tags: Bool[np.ndarray, 'n k'],
+  seed: int = 0,
+) -> float:
+  """Returns `match`'s sliced Wasserstein distance in floors, alone."""
+  codes, a, b, key = _compared(prior, codes, tags, seed)
+  return float(_sliced(key, codes, a)) / float(_sliced(key, a, b))
+
+
+def _compared(prior, codes, tags, seed):
+  """Returns codes and two sets of draws, whitened, and a key."""
+  *keys, key = jax.random.split(jax.random.key(seed), 3)
+  a, b = (draw(prior, key, tags) / prior.std for key in keys)
+  return jnp.asarray(codes) / prior.std, a, b, key
 
 
 @functools.partial(jax.jit, static_argnums=2)

@@ -51,6 +51,8 @@ def test_mmd_is_the_sum_over_pairs_whatever_the_blocks(monkeypatch):
 def test_draws_match_the_prior(prior):
   found = latent.match(prior, draws(prior), tags())
   assert 0.6 < found.over_floor < 1.6
+  alone = latent.sliced_over_floor(prior, draws(prior), tags())
+  assert alone == pytest.approx(found.over_floor)
   assert abs(found.mmd) < 0.005
   assert 0.45 < latent.classifier_accuracy(prior, draws(prior), tags()) < 0.55
 

@@ -68,9 +68,9 @@ def measure(subject: Subject) -> tuple[dict[str, Any], Samples]:
     'prior_match': overall._asdict()
     | {
       'sliced_wasserstein_over_floor': overall.over_floor,
-      'of_codes_moved_to_its_mean': latent.match(
+      'of_codes_moved_to_its_mean': latent.sliced_over_floor(
         prior, centred, tags
-      ).over_floor,
+      ),
       'classifier_accuracy': latent.classifier_accuracy(prior, codes, tags),
       'scale_ratio_median': float(np.median(ratio)),
       'scale_ratio_range': [float(ratio.min()), float(ratio.max())],
