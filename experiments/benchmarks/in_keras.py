@@ -96,7 +96,7 @@ class Step:
       keras.optimizers.Adam(
         beta_1=first, beta_2=second, epsilon=1e-8 * (1 - second) ** 0.5
       )
-      for first, second in ((0.9, 0.999), settings.critic_betas)
+      for first, second in (settings.betas, settings.critic_betas)
     )
     _load(self, model, weights)
     self.weights = [

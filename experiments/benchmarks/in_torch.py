@@ -96,7 +96,9 @@ class Step:
     parameters = [*self.encoder.parameters(), *self.decoders.parameters()]
     # A second bias of the gates would be one more parameter than ours has.
     self.weights = [x for x in parameters if x.requires_grad]
-    self.optimizer = torch.optim.Adam(self.weights, fused=True)
+    self.optimizer = torch.optim.Adam(
+      self.weights, betas=settings.betas, fused=True
+    )
     self.critic_optimizer = torch.optim.Adam(
       self.critic.parameters(), betas=settings.critic_betas, fused=True
     )
