@@ -286,7 +286,8 @@ def latent_report(
   by_genre.set_title(
     'sliced Wasserstein distance to the prior, in floors', fontsize=10
   )
-  for (kind, found), colour in zip(distances.items(), COLOURS.values()):
+  colours = *COLOURS.values(), '#CC79A7'
+  for (kind, found), colour in zip(distances.items(), colours):
     by_metric.plot(
       [*found.values()], range(len(found)), '.', color=colour, label=kind
     )

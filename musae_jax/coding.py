@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from musae_jax import assembly
+from musae_jax import assembly, decoding
 from musae_jax.directions import Directions
 from musae_jax.errors import UserError
 from musae_jax.loaded import Loaded
@@ -77,12 +77,27 @@ class Coder:
     return in_batches(self._encode, tokens)
 
   def decode(self, z: Codes) -> Tokens:
-    """The most likely phrase of each code, without holds of nothing.
+    """The phrase of each code, with as many notes as the decoder expects.
+
+    By `decoding.proportionate`; without holds of nothing.
 
     Raises:
       UserError: these are no codes of this model.
     """
-    tokens = in_batches(self._decode, self.checked(z))
+    return self._read(self._proportionate, z)
+
+  def likeliest(self, z: Codes) -> Tokens:
+    """The phrase of each code as the paper has it, token by token.
+
+    By `decoding.likeliest`; without holds of nothing.
+
+    Raises:
+      UserError: these are no codes of this model.
+    """
+    return self._read(self._likeliest, z)
+
+  def _read(self, decode, z):
+    tokens = in_batches(decode, self.checked(z))
     return canonical(tokens.swapaxes(0, 1)).swapaxes(0, 1)
 
   def checked(self, z: Codes) -> Codes:
@@ -113,12 +128,18 @@ class Coder:
     return functools.partial(run, self.params)
 
   @functools.cached_property
-  def _decode(self):
-    def most_likely(params, z):
-      logits = self.model.decode(params, z, self.num_steps)
-      return logits.argmax(-1).astype(np.uint8)
+  def _proportionate(self):
+    return self._decoder(decoding.proportionate)
 
-    return functools.partial(jax.jit(most_likely), self.params)
+  @functools.cached_property
+  def _likeliest(self):
+    return self._decoder(decoding.likeliest)
+
+  def _decoder(self, reading):
+    def decode(params, z):
+      return reading(self.model.decode(params, z, self.num_steps))
+
+    return functools.partial(jax.jit(decode), self.params)
 
 
 def load(path: str | os.PathLike) -> Loaded:

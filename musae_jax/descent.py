@@ -1,6 +1,7 @@
 """Codes led down a slope, through the decoder, to phrases as asked for.
 
-What the decoder is expected to play is differentiable where the phrase is not.
+What the decoder is expected to play is differentiable where the phrase is not,
+and `decoding.proportionate` plays about that.
 """
 
 import functools
@@ -14,8 +15,6 @@ from musae_jax import attributes
 from musae_jax.models import Autoencoder
 
 _STEPS, _LEARNING_RATE = 20, 0.1
-# The decoder is made surer than it is, for its likeliest tokens are played.
-_TEMPERATURE = 0.5
 
 
 class Goal(NamedTuple):
@@ -66,7 +65,7 @@ def descend(
 
   def play(u):
     logits = model.decode(params, u * unit, num_steps)
-    found = attributes.expected(jax.nn.softmax(logits / _TEMPERATURE))
+    found = attributes.expected(jax.nn.softmax(logits))
     values = jnp.stack([found[name] for name in names], -1)
     return jax.nn.log_softmax(logits), values / goal.std
 

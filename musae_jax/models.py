@@ -260,7 +260,7 @@ class Autoencoder:
   def decode(
     self, params: dict, z: Float[Array, 'b d'], num_steps: int
   ) -> Float[Array, 'b t tracks tokens']:
-    """Logits of every token; their argmax is a phrase."""
+    """Logits of every token, which `decoding` reads phrases off."""
     return self.decoder.apply(params['decoder'], z / self.unit, num_steps)
 
   def compare(

@@ -1,14 +1,18 @@
 """The phrases of a corpus that are most like others."""
 
+import functools
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Array, Float, Int, UInt8
 
-from musae_jax.pianoroll import DRUMS, NUM_PITCHES
+from musae_jax.pianoroll import DRUMS, NUM_PITCHES, TRACKS
 
-# Phrases of the corpus at once: as many as stay in a cache.
+# Phrases of the corpus at once: their counts of 256 phrases stay in a cache.
 _BLOCK = 8192
+_NO_TOKEN = 255
 
 
 class Neighbours(NamedTuple):
@@ -68,35 +72,45 @@ def nearest(
     The distances, in [0, 1], and the rows of the corpus; of several as near,
     those that come first.
   """
-  as_is = _in_one_key if in_any_key else lambda tokens: tokens
-  queries = as_is(phrases).reshape(len(phrases), -1)
-  best = np.full((len(queries), k), np.iinfo(np.int64).max)
+  best = np.empty((len(phrases), 0), np.int64)
   for start in range(0, len(corpus), _BLOCK):
-    block = as_is(corpus[start : start + _BLOCK])
-    # A timestep of a track in a row, so that a processor compares many at once.
-    columns = np.ascontiguousarray(block.reshape(len(block), -1).T)
-    rows = np.arange(start, start + len(block))
-    for i, query in enumerate(queries):
-      differing = np.zeros(len(block), np.uint16)
-      for column, token in zip(columns, query):
-        differing += column != token
-      # One number that sorts by distance, then by row.
-      found = (differing.astype(np.int64) << 32) | rows
-      best[i] = np.sort(np.concatenate([best[i], _least(found, k)]))[:k]
-  return (best >> 32) / queries.shape[1], best & 0xFFFFFFFF
+    block = corpus[start : start + _BLOCK]
+    missing = [(0, _BLOCK - len(block)), (0, 0), (0, 0)]
+    padded = np.pad(block, missing, constant_values=_NO_TOKEN)
+    found = np.asarray(
+      _in_block(phrases, padded, min(k, len(block)), in_any_key)
+    )
+    # One number that sorts by distance, then by row.
+    distance, row = np.divmod(found.astype(np.int64), _BLOCK)
+    keys = np.concatenate([best, distance << 32 | start + row], 1)
+    best = np.sort(keys, 1)[:, :k]
+  return (best >> 32) / np.prod(phrases.shape[1:]), best & 0xFFFFFFFF
 
 
-def _in_one_key(
-  tokens: UInt8[np.ndarray, 'n t 4'],
-) -> UInt8[np.ndarray, 'n t 4']:
+@functools.partial(jax.jit, static_argnames=('k', 'in_any_key'))
+def _in_block(phrases, block, k, in_any_key):
+  """The k least of each phrase's distances * _BLOCK + rows."""
+  if in_any_key:
+    phrases, block = _in_one_key(phrases), _in_one_key(block)
+  queries, block = (x.reshape(len(x), -1).T for x in (phrases, block))
+
+  def compare(differing, of):
+    query, row = of
+    return differing + (query[:, None] != row).astype(jnp.uint16), None
+
+  # A timestep of a track at a time: counts stay in a cache meanwhile.
+  none = jnp.zeros((queries.shape[1], _BLOCK), jnp.uint16)
+  differing, _ = jax.lax.scan(compare, none, (queries, block))
+  keys = differing.astype(jnp.int32) * _BLOCK + jnp.arange(_BLOCK)
+  if k == 1:
+    return keys.min(1, keepdims=True)
+  return -jax.lax.top_k(-keys, k)[0]
+
+
+def _in_one_key(tokens: UInt8[Array, 'n t 4']) -> UInt8[Array, 'n t 4']:
   """Phrases, each moved so that the first of its pitches, not a drum, is 0."""
-  pitched = tokens < NUM_PITCHES
-  pitched[..., DRUMS] = False
+  pitched = (tokens < NUM_PITCHES) & (jnp.arange(len(TRACKS)) != DRUMS)
   first = pitched.reshape(len(tokens), -1).argmax(1)
-  base = tokens.reshape(len(tokens), -1)[np.arange(len(tokens)), first]
+  base = tokens.reshape(len(tokens), -1)[jnp.arange(len(tokens)), first]
   moved = (tokens - base[:, None, None]) % NUM_PITCHES
-  return np.where(pitched, moved, tokens)
-
-
-def _least(x: np.ndarray, k: int) -> np.ndarray:
-  return np.partition(x, k - 1)[:k] if k < len(x) else x
+  return jnp.where(pitched, moved, tokens)

@@ -14,7 +14,7 @@ import jax
 import jax.export
 import jax.numpy as jnp
 
-from musae_jax import files
+from musae_jax import decoding, files
 from musae_jax.models import Autoencoder
 from musae_jax.pianoroll import (
   HOLD,
@@ -80,7 +80,7 @@ def export(
 
 def _decode(model, params, z, num_steps):
   logits = model.decode(params, z, num_steps)
-  return logits.argmax(-1).astype(jnp.uint8), logits
+  return decoding.proportionate(logits), logits
 
 
 def _describe(names, arrays):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_editing import random_params
 
-from musae_jax import assembly, stablehlo
+from musae_jax import assembly, decoding, stablehlo
 
 pytest.importorskip('flatbuffers')
 
@@ -62,7 +62,7 @@ def test_they_compute_what_the_model_does(folder, model, params, count):
   decoded, logits = program(folder, 'decode').call(z)
   expected = model.decode(params, z, STEPS)
   np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
-  np.testing.assert_array_equal(decoded, logits.argmax(-1))
+  np.testing.assert_array_equal(decoded, decoding.proportionate(logits))
   assert decoded.dtype == np.uint8
 
 

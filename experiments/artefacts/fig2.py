@@ -18,7 +18,7 @@ def make(subject: Subject) -> Artefact:
   figures, rows = {}, []
   for name in path_names(subject):
     path = paths.between(name, *ends, t, subject.prior.std)[:, 0]
-    decoded = subject.instrument.decode(path.astype(np.float32))
+    decoded = subject.instrument.likeliest(path.astype(np.float32))
     rolls = {f'{name}, {at:.2f}': phrase for at, phrase in zip(t, decoded)}
     figures['' if not figures else name] = lambda rolls=rolls: plots.strip(
       rolls

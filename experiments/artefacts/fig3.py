@@ -23,7 +23,7 @@ def make(subject: Subject) -> Artefact:
     raise NotApplicable(f'{subject.name}: its prior has {k} component, no ring')
   components = np.repeat(np.arange(k), _SAMPLES)
   z = subject.prior.sample(jax.random.key(3), components)
-  decoded = subject.instrument.decode(np.asarray(z))
+  decoded = subject.instrument.likeliest(np.asarray(z))
   columns = metrics.columns(metrics.measure(decoded))
   values = np.array([*columns.values()])
   table, _ = metrics.means(values.reshape(len(values), k, -1))

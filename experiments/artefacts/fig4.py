@@ -20,7 +20,7 @@ def make(subject: Subject) -> Artefact:
   for name in path_names(subject):
     path = paths.between(name, *ends, t, subject.prior.std)
     path = path.astype(np.float32)
-    decoded = subject.instrument.decode(path.reshape(-1, path.shape[-1]))
+    decoded = subject.instrument.likeliest(path.reshape(-1, path.shape[-1]))
     decoded = decoded.reshape(*path.shape[:2], *decoded.shape[1:])
     differs = (decoded != decoded[0]).mean((2, 3))  # [steps, pairs]
     curves[name] = differs.mean(1)

@@ -8,12 +8,21 @@ from jaxtyping import UInt8
 
 from experiments.artefacts.artefact import Artefact
 from experiments.artefacts.subject import Subject
-from musae_jax import charts, latent, metrics, neighbours, priors
+from musae_jax import (
+  charts,
+  evaluation,
+  latent,
+  metrics,
+  neighbours,
+  pianoroll,
+  priors,
+)
 
 # Of a genre, to have a distance of its own.
 _LEAST_PHRASES = 100
 _SAMPLES = 2_000
 _SEARCHED = 256
+_LIKELIEST = ', likeliest tokens'
 
 
 def make(subject: Subject) -> Artefact:
@@ -48,8 +57,9 @@ class Samples(NamedTuple):
 
   Attributes:
     phrases: their tokens.
-    distances: of metrics' distributions from the data's, of these, of
-      reconstructions and of other phrases of the data, by metric.
+    distances: of metrics' distributions from the data's, of these and of
+      reconstructions, in either reading, and of other phrases of the data, by
+      metric.
   """
 
   phrases: UInt8[np.ndarray, 'n t 4']
@@ -84,9 +94,10 @@ def measure(subject: Subject) -> tuple[dict[str, Any], Samples]:
     facts['petals'] = latent.petals(prior, codes, tags)._asdict()
   if len(subject.genres) > 1:
     facts['probe_auc_mean'] = latent.mean_auc(subject.probe_aucs)
+    facts['probe_auc_mean_of_draws'] = latent.mean_auc(subject.probe(draws))
   count = min(_SAMPLES, len(codes) // 2)
   z = np.asarray(priors.draw(prior, jax.random.key(4), tags[:count]))
-  samples = Samples(*_decode(subject, z))
+  samples, facts['reconstructions'] = _decode(subject, z)
   again = subject.instrument.encode(samples.phrases)
   facts['cycle_error'] = latent.relative_error(prior, z, again)
   for name, mean in (('', np.nanmean), ('_median', np.nanmedian)):
@@ -97,13 +108,17 @@ def measure(subject: Subject) -> tuple[dict[str, Any], Samples]:
   return facts, samples
 
 
-def _decode(subject: Subject, z: np.ndarray) -> tuple:
-  """Returns the phrases of codes, and how far each kind is from the data."""
+def _decode(
+  subject: Subject, z: np.ndarray
+) -> tuple[Samples, dict[str, dict[str, float]]]:
+  """Returns the codes' phrases, and how right reconstructions are."""
   real, others = np.split(subject.phrases[: 2 * len(z)], 2)
-  phrases = subject.instrument.decode(z)
+  means, instrument = subject.means[: len(z)], subject.instrument
   kinds = {
-    'samples': phrases,
-    'reconstructions': subject.instrument.decode(subject.means[: len(z)]),
+    'samples': instrument.decode(z),
+    'reconstructions': instrument.decode(means),
+    f'samples{_LIKELIEST}': instrument.likeliest(z),
+    f'reconstructions{_LIKELIEST}': instrument.likeliest(means),
     'other phrases of the data': others,
   }
   data = metrics.columns(metrics.measure(real))
@@ -111,7 +126,25 @@ def _decode(subject: Subject, z: np.ndarray) -> tuple:
     kind: metrics.distance(metrics.columns(metrics.measure(found)), data)
     for kind, found in kinds.items()
   }
-  return phrases, distances
+  right = {
+    kind: _right(found, real)
+    for kind, found in kinds.items()
+    if kind.startswith('reconstructions')
+  }
+  return Samples(kinds['samples'], distances), right
+
+
+def _right(found: np.ndarray, real: np.ndarray) -> dict[str, float]:
+  """Returns how right phrases are, mean over the tracks."""
+  sums = evaluation.compare(found, real)
+  rows = jax.tree.map(lambda x: x.sum((0, 1)), sums)
+  sound, expected = (
+    pianoroll.sounding(x.swapaxes(0, 1)) for x in (found, real)
+  )
+  return {
+    name: float(np.mean(values))
+    for name, values in evaluation.scores(rows).items()
+  } | {'sounding': float((sound == expected).mean())}
 
 
 def _nearest(subject: Subject, samples: Samples) -> dict[str, np.ndarray]:
@@ -158,11 +191,14 @@ def _by_genre(subject: Subject) -> list[dict[str, Any]]:
 
 def _caption(facts) -> str:
   match = facts['prior_match']
-  samples, again, others = (
-    f'{facts["metric_distance"][kind]:.2f} '
-    f'({facts["metric_distance_median"][kind]:.2f})'
-    for kind in ('samples', 'reconstructions', 'other phrases of the data')
-  )
+  far = {
+    kind: f'{mean:.2f} ({facts["metric_distance_median"][kind]:.2f})'
+    for kind, mean in facts['metric_distance'].items()
+  }
+  right = {
+    kind: f'{found["sounding"]:.1%}'
+    for kind, found in facts['reconstructions'].items()
+  }
   nearest = facts['nearest_training_phrase']
   text = (
     f'Of {facts["phrases"]:,} validation phrases, and as many of each genre '
@@ -190,14 +226,21 @@ def _caption(facts) -> str:
   if np.isfinite(facts.get('probe_auc_mean', np.nan)):
     text += (
       'A straight line tells two genres apart on other songs with an AUC of '
-      f'{facts["probe_auc_mean"]:.2f} in the mean. '
+      f'{facts["probe_auc_mean"]:.2f} in the mean (draws from the prior for '
+      f'the same tags: {facts["probe_auc_mean_of_draws"]:.2f}). '
     )
   return text + (
     'Samples of the prior, decoded and encoded again, miss their code by '
     f'{facts["cycle_error"]:.2f} (0: none, 1: no relation). Distributions of '
     "metrics lie apart from the data's, in its standard deviations, in the "
     'mean (median) of those that vary in the data: samples '
-    f'{samples}, reconstructions {again}, other phrases of the data {others}. '
+    f'{far["samples"]}, reconstructions {far["reconstructions"]}; of the '
+    "likeliest tokens, the paper's reading, "
+    f'{far[f"samples{_LIKELIEST}"]} and '
+    f'{far[f"reconstructions{_LIKELIEST}"]}; other phrases of the data '
+    f'{far["other phrases of the data"]}. What sounds is right in '
+    f'{right["reconstructions"]} of the timesteps of reconstructions '
+    f'(likeliest tokens: {right[f"reconstructions{_LIKELIEST}"]}). '
     'The nearest training phrase differs in the median in '
     f'{nearest["samples"]["median_share_of_tokens_differing"]:.0%} of the '
     f'tokens of a sample, and in '

@@ -107,9 +107,13 @@ class Subject:
 
   @functools.cached_property
   def probe_aucs(self) -> Float[np.ndarray, 'k k']:
-    """How well each two genres are told apart, as `latent.probe_aucs`."""
+    """How well each two genres are told apart by codes."""
+    return self.probe(self.means)
+
+  def probe(self, codes: Float[np.ndarray, 'n d']) -> Float[np.ndarray, 'k k']:
+    """`latent.probe_aucs` of codes for the phrases, such as draws."""
     return latent.probe_aucs(
-      self.means / self.prior.std,
+      codes / self.prior.std,
       self.tags[:, : len(self.genres)],
       self.songs,
     )
