@@ -76,7 +76,9 @@ def draw(
   if out and len(subjects) == 1:
     folders = {subjects[0]: pathlib.Path(out)}
   together = pathlib.Path(out) if out else folders[subjects[0]]
-  sections = []
+  for folder in {together, *folders.values()}:
+    _make_folder(folder)
+  sections, left_out = [], []
   for name in NAMES:
     if name == 'table1':
       places = [_Place(table1.make, subjects, together, _of(*subjects))]
@@ -86,12 +88,15 @@ def draw(
         for subject, folder in folders.items()
       ]
     reasons = [_make(name, x) if name in names else '' for x in places]
+    left_out.append(name in names and all(reasons))
     cells = [
       reason or artefact.read(place.folder, name, place.of) or _NOT_YET
       for place, reason in zip(places, reasons)
     ]
     if any(cell != _NOT_YET for cell in cells):
       sections.append(page.Section(name, cells))
+  if sum(left_out) == len(names):
+    raise pictures.FigureError('all was left out that was asked for')
   return page.write(together, subjects, sections)
 
 
@@ -111,9 +116,17 @@ def _of(*subjects: Subject) -> str:
   )
 
 
+def _make_folder(folder: pathlib.Path) -> None:
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+  except (FileExistsError, NotADirectoryError):
+    raise pictures.FigureError(
+      f'{folder}: is a file, or lies in one; expected a folder'
+    ) from None
+
+
 def _make(name: str, place: _Place) -> str:
   """Makes one artefact and writes it; says so, and returns why it cannot."""
-  place.folder.mkdir(parents=True, exist_ok=True)
   print(f'{place.folder / name}', flush=True)
   try:
     made = place.make(place.argument)

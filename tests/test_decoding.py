@@ -12,8 +12,8 @@ def logits_of(attack, hold, pitch=60):
   probability = np.full((len(attack), NUM_TOKENS), 1e-9)
   probability[:, pitch] = attack
   probability[:, HOLD] = hold
-  probability[:, SILENCE] = 1.001 - np.array(attack) - hold
-  return np.log(probability)[None, :, None]
+  probability[:, SILENCE] = 1 - np.array(attack) - hold
+  return np.log(np.maximum(probability, 1e-9))[None, :, None]
 
 
 def test_a_note_that_is_likely_nowhere_but_expected_once():

@@ -181,6 +181,21 @@ def test_a_run_that_is_not_there_is_one_line(tmp_path, capsys):
   assert 'no checkpoints in it' in line
 
 
+def test_nothing_that_was_asked_for_is_no_success(gaussian, tmp_path, capsys):
+  argv = [f'--workdir={gaussian}', f'--out={tmp_path}']
+  assert figures.main(['fig3', *argv]) == 1
+  assert 'error: all was left out' in capsys.readouterr().err
+  assert figures.main(['fig3', 'codes', *argv]) == 0
+
+
+def test_a_file_is_no_folder_for_figures(gaussian, tmp_path, capsys):
+  out = tmp_path / 'out'
+  out.write_text('')
+  assert figures.main(['codes', f'--workdir={gaussian}', f'--out={out}']) == 1
+  expected = f'error: {out}: is a file, or lies in one; expected a folder\n'
+  assert capsys.readouterr().err == expected
+
+
 def test_a_model_file_has_a_page_of_its_own(
   flower, tiny_bars, tmp_path, capsys
 ):
@@ -246,7 +261,7 @@ def test_one_run_twice_is_no_interval(flower, tmp_path, capsys):
   again = tmp_path / 'again'
   shutil.copytree(flower, again)
   argv = ['table1', f'--workdirs={flower},{again}', f'--out={tmp_path / "x"}']
-  assert figures.main(argv) == 0
+  assert figures.main(argv) == 1
   assert 'the same run twice' in capsys.readouterr().out
 
 
