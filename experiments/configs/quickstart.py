@@ -26,7 +26,7 @@ def get_config():
     batch_size=64,
     num_steps=2_000,
     learning_rate=5e-3,
-    decay_kind='none',
+    learning_rate_decay=5e-4,  # to half at the end
     warmup_steps=100,
     beta_interval=250,
     log_every=50,
