@@ -291,6 +291,8 @@ def latent_report(
     by_metric.plot(
       [*found.values()], range(len(found)), '.', color=colour, label=kind
     )
+  # One metric that lies far out leaves the others no room.
+  by_metric.set_xscale('symlog', linthresh=0.1)
   first = next(iter(distances.values()))
   by_metric.set_yticks(range(len(first)), [*first], fontsize=6)
   by_metric.set_title(
