@@ -3,9 +3,9 @@
 The decoder says at each timestep how likely each token is there, whatever its
 neighbours are. Where it is unsure when a note begins, a hold is likelier at
 each timestep than the note, and so the likeliest tokens have too few attacks:
-of a model of width 256 half as many as the music that it learnt, and of codes
-between those of real phrases, a quarter. Its probabilities are not wrong: they
-add up to as many as there are.
+of a model of width 256 two thirds of the strings' in the music that it learnt,
+and of codes between those of real phrases a third. Its probabilities are not
+wrong: they add up to about as many as there are.
 """
 
 import jax
