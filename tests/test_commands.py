@@ -20,6 +20,7 @@ from musae_jax import (
   exported,
   midi,
   phrases,
+  songs,
 )
 from musae_jax.commands import shared
 from musae_jax.pianoroll import SILENCE
@@ -31,6 +32,10 @@ MAKING = ['edit', 'interpolate', 'reconstruct', 'transfer']
 
 
 LOADED = functools.cache(shared.load)
+NOTHING = phrases.Notes(*np.empty((3, 0), int))
+SILENT = compose()._replace(
+  tracks=tuple(track._replace(notes=NOTHING) for track in compose().tracks)
+)
 
 
 def export(workdir, path):  # noqa: F811
@@ -222,6 +227,21 @@ def test_neighbours_are_of_other_songs(song, tmp_path, model, capsys):
 def test_neighbours_of_nothing_named(song, model, capsys):
   line = refused(capsys, 'neighbours', song, '--model', model)
   assert 'does not say where its training phrases lie' in line
+  assert 'or name songs to look through: --among' in line
+
+
+def test_a_song_that_begins_late(tmp_path, model, capsys):
+  """Its first phrase is where it begins; of the bars before it is said."""
+  late = tmp_path / 'late.mid'
+  midi.write(late, songs.one_after_another([SILENT, compose()], 5))
+  flags = ['--model', model, '--among', late, tmp_path / 'b.mid']
+  midi.write(tmp_path / 'b.mid', compose())
+  assert main('neighbours', late, *flags, '--json') == 0
+  assert json.loads(capsys.readouterr().out)['bar'] == 6
+  said = 'no notes in bars 1-2, expected some; its first is in bar 6'
+  assert said in refused(capsys, 'neighbours', late, *flags, '--bar', '1')
+  args = arguments('reconstruct', late, tmp_path / 'out.mid', model)
+  assert said in refused(capsys, *args, '--bars', '1-2')
 
 
 class Silenced:

@@ -48,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--bar',
     type=shared.whole(1),
-    default=1,
     metavar='N',
-    help='where the phrase begins, counted from 1, the default',
+    help='where the phrase begins, counted from 1; where the song does, after '
+    'bars of silence, by default',
   )
   parser.add_argument(
     '-k',
@@ -65,15 +65,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> shared.Said:
   """Returns what is most like a phrase, and writes it if asked to."""
   song = midi.read(args.song)
-  if args.bar > song.num_bars:
+  bar = args.bar or shared.first_bar(song)
+  if bar > max(song.num_bars, 1):
     raise UserError(
-      f'{args.song}: --bar {args.bar}, but it has {song.num_bars} bars'
+      f'{args.song}: --bar {bar}, but it has {song.num_bars} bars'
     )
   instrument = shared.load(args.model)
-  last = args.bar - 1 + instrument.num_bars
   with shared.about(args.song):
     instrument.cut(song, args.fill)  # to say what it lacks as a whole
-    part = songs.excerpt(song, args.bar - 1, last)
+    part = shared.excerpt(args.song, song, bar, bar - 1 + instrument.num_bars)
     phrase = songs.windows(part, instrument.num_steps, fill=True).tokens[:1]
   if args.among:
     library = _gathered(args, instrument.num_steps)
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> shared.Said:
     for distance, row in zip(near.distance[0], near.row[0])
   ]
   lines = [
-    f'Nearest of {len(library.tokens)} phrases to {args.song}, bar {args.bar}:',
+    f'Nearest of {len(library.tokens)} phrases to {args.song}, bar {bar}:',
     f'{"distance":>8} {"bar":>5}  file',
   ]
   lines += [f'{r["distance"]:8.3f} {r["bar"]:5}  {r["path"]}' for r in rows]
@@ -97,13 +97,13 @@ def run(args: argparse.Namespace) -> shared.Said:
     name = f'{shared.stem(args.song)}-neighbours'
     files = output.write_all(args, name, parts, instrument.num_bars)
     lines += [f'{path}: written' for path in files]
-  titles = [f'bar {args.bar}', *(f'{r["distance"]:.3f}' for r in rows)]
+  titles = [f'bar {bar}', *(f'{r["distance"]:.3f}' for r in rows)]
   lines += output.show(
     args,
     {f'{i}: {title}': row for i, (title, row) in enumerate(zip(titles, found))},
     songs.one_after_another(parts, instrument.num_bars),
   )
-  facts = {'bar': args.bar, 'neighbours': rows, 'out': files}
+  facts = {'bar': bar, 'neighbours': rows, 'out': files}
   return shared.Said('\n'.join(lines), facts)
 
 
@@ -123,7 +123,12 @@ class _Library(NamedTuple):
 
 def _learnt(instrument: 'MusAE') -> _Library:
   """What a model was trained on."""
-  split = instrument.training
+  try:
+    split = instrument.training
+  except UserError as error:
+    raise UserError(
+      f'{error}; or name songs to look through: --among PATH'
+    ) from error
 
   def where(row):
     return split.songs[split.song[row]], int(split.bar[row]) + 1
