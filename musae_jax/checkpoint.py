@@ -349,6 +349,10 @@ def load(workdir: str | os.PathLike) -> Loaded:
     CheckpointError: the folder holds no checkpoint that can be read, or the
       newest one's parameters are not finite.
   """
+  if not os.path.exists(workdir):
+    raise CheckpointError(
+      f'{workdir}: is not there; expected the --workdir of a training run'
+    )
   if not (pathlib.Path(workdir) / FOLDER).is_dir():
     raise CheckpointError(
       f'{workdir}: no {FOLDER} in it; expected the --workdir of a training run'
