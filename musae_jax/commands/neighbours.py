@@ -80,6 +80,10 @@ def run(args: argparse.Namespace) -> shared.Said:
   else:
     library = _learnt(instrument)
   near = instrument.neighbours(phrase, args.k, library.among)
+  if not np.isfinite(near.distance).all():
+    raise UserError(
+      f'{args.model}: finds no distances, expected a model with sound weights'
+    )
   rows = [
     {'distance': float(distance)}
     | dict(zip(('path', 'bar'), library.where(row)))
@@ -140,13 +144,12 @@ def _gathered(args: argparse.Namespace, num_steps: int) -> _Library:
   """The phrases of all songs that were named."""
   where, tokens, passed_over = [], [], 0
   num_bars = num_steps // STEPS_PER_BAR
-  paths = [
-    path
-    for place in args.among
-    for path in _midi_files(place)
-    if os.path.realpath(path) != os.path.realpath(args.song)
-  ]
-  output.check_sources(args, paths)
+  found = [path for place in args.among for path in _midi_files(place)]
+  itself = os.path.realpath(args.song)
+  paths = [path for path in found if os.path.realpath(path) != itself]
+  args.sources += paths
+  for place in (args.out, args.png, args.wav):
+    output.check_source(args, place)
   if len(paths) > _MANY:
     paths = progress(paths, len(paths), 'reading')
   for path in paths:
@@ -159,8 +162,9 @@ def _gathered(args: argparse.Namespace, num_steps: int) -> _Library:
     starts = range(0, len(pieces.tokens) * num_bars, num_bars)
     where += [(path, 1 + bar) for bar in starts]
   if not tokens:
+    other = 'other ' if len(paths) < len(found) else ''
     raise UserError(
-      f'--among {" ".join(args.among)}: no song in it that can be used, '
+      f'--among {" ".join(args.among)}: no {other}song in it that can be used, '
       f'expected some{passed_over and f"; the last: {reason}" or ""}'
     )
   if passed_over:

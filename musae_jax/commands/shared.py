@@ -141,7 +141,9 @@ def about(path: str) -> Iterator[None]:
   try:
     yield
   except phrases.SongError as error:
-    raise UserError(f'{path}: {error}') from error
+    # Its line is of the argument in Python.
+    line = str(error).replace('or fill,', 'or --fill,')
+    raise UserError(f'{path}: {line}') from error
 
 
 def stem(path: str) -> str:
