@@ -351,9 +351,13 @@ class MusAE(Coder):
       programs: General MIDI programs of the phrases' tracks, from 0.
       tempo: of the phrases, in bpm.
     """
+    if not isinstance(path, str | os.PathLike):
+      raise UserError(f'path {path!r}, expected that of a file')
     if not isinstance(music, Song):
       number('tempo', tempo, *_TEMPI)
-      if not np.iterable(programs) or len(programs) != len(TRACKS):
+      if not isinstance(programs, Collection | np.ndarray) or (
+        len(programs) != len(TRACKS)
+      ):
         raise UserError(f'programs {programs}, expected one of each track')
       for program in programs:
         whole('program', program, 0, 127)

@@ -121,8 +121,9 @@ def read(path) -> Song:
     MidiError: unreadable, not MIDI, broken, or unreasonably long or large.
   """
   try:
-    status = os.stat(path)
-  except (OSError, ValueError) as error:  # a zero byte in the path is a value
+    status = os.stat(os.fsdecode(path))
+  # A zero byte in the path is a value.
+  except (OSError, ValueError, TypeError) as error:
     reason = getattr(error, 'strerror', None) or str(error)
     raise MidiError(path, 'cannot be opened', reason) from None
   try:
@@ -131,7 +132,9 @@ def read(path) -> Song:
     if status.st_size > MAX_BYTES:
       detail = f'{status.st_size} bytes, at most {MAX_BYTES} expected'
       raise MidiError(path, 'file too large', detail)
-    score, channel_of = channels.read(pathlib.Path(path).read_bytes())
+    score, channel_of = channels.read(
+      pathlib.Path(os.fsdecode(path)).read_bytes()
+    )
   except OSError as error:
     raise MidiError(path, 'cannot be opened', error.strerror) from None
   except RuntimeError as error:

@@ -35,7 +35,10 @@ def windows(song: Song, num_steps: int, fill: bool = False) -> Pieces:
 
   Raises:
     SongError: not 4/4 throughout, a role missing, no notes.
+    UserError: `fill` is neither True nor False.
   """
+  if not isinstance(fill, bool | np.bool_):
+    raise UserError(f'fill {fill!r}, expected True or False')
   if not any(len(track.notes.pitch) for track in song.tracks):
     raise SongError('no notes in it, expected some')
   # Stated again it is the same; the data set takes such songs for changing.
