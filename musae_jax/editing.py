@@ -351,17 +351,14 @@ class MusAE(Coder):
       programs: General MIDI programs of the phrases' tracks, from 0.
       tempo: of the phrases, in bpm.
     """
-    if not isinstance(path, str | os.PathLike):
-      raise UserError(f'path {path!r}, expected that of a file')
     if not isinstance(music, Song):
       number('tempo', tempo, *_TEMPI)
-      if not isinstance(programs, Collection | np.ndarray) or (
-        len(programs) != len(TRACKS)
-      ):
+      found = tuple(programs) if np.iterable(programs) else ()
+      if len(found) != len(TRACKS):
         raise UserError(f'programs {programs}, expected one of each track')
-      for program in programs:
+      for program in found:
         whole('program', program, 0, 127)
-      music = songs.of_phrases(_some(self.cut(music)), programs, tempo)
+      music = songs.of_phrases(_some(self.cut(music)), found, tempo)
     midi.write(path, music)
 
   def _changed(

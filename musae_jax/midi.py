@@ -209,6 +209,8 @@ def write(path, song: Song) -> None:
   were read from a file and not changed since keep their timing, velocities,
   controllers and channels.
   """
+  if not isinstance(path, str | os.PathLike):
+    raise UserError(f'path {path!r}, expected that of a file')
   files.write(path, to_bytes(song))
 
 
