@@ -6,17 +6,12 @@ on every channel, put behind all else, begins each channel's row of tracks.
 """
 
 import re
-from collections.abc import Iterator
 
 import symusic
 
 DRUMS = 9  # General MIDI's tenth, counted from 0
-_NUM_CHANNELS = 16
+_OF_LYRICS = 15  # where symusic has them
 _MARK = 0, 0, 1  # pitch, duration, velocity
-_MARKS = b''.join(
-  bytes([0xC0 + c, 0, 0, 0x90 + c, 0, 1, 0, 0, 0, 0])
-  for c in range(_NUM_CHANNELS)
-)
 _END = b'\xff\x2f\0'
 _ENDS = re.compile(rb'(\xff\x2f\0\0)*\xff\x2f\0\Z')  # some have several
 
@@ -30,35 +25,48 @@ def read(data: bytes) -> tuple[symusic.Score, list[int | None]]:
   Raises:
     RuntimeError: symusic cannot read it.
   """
-  score = symusic.Score.from_midi(b''.join(_marked(data)))
-  channels, num_marks = [], 0
-  for track in score.tracks:
-    num_marks += track.program == 0
-    channels.append((num_marks - 1) % _NUM_CHANNELS)
-    if track.program == 0 and not _unmark(track.notes):
-      break
-    if track.is_drum != (channels[-1] == DRUMS):
-      break
-  else:
-    if num_marks % _NUM_CHANNELS == 0:
-      return score, channels
+  marked, marks = _marked(data)
+  score = symusic.Score.from_midi(marked)
+  first = [track for track in score.tracks if track.program == 0]
+  if len(first) == len(marks) and all(_unmark(t.notes) for t in first):
+    marks = iter(marks)
+    channel, channels = None, []
+    for track in score.tracks:
+      channel = next(marks) if track.program == 0 else channel
+      channels.append(channel)
+    return score, channels
   score = symusic.Score.from_midi(data)
   return score, [None] * len(score.tracks)
 
 
-def _marked(data: bytes) -> Iterator[bytes]:
-  """The file in pieces, a mark of each channel at the end of its tracks."""
-  at = 0
+def _marked(data: bytes) -> tuple[bytes, list[int]]:
+  """The file with marks at the end of its tracks, and the channel of each."""
+  at, pieces, marks = 0, [], []
   while at < len(data):
     begins = at + 8
     ends = begins + int.from_bytes(data[at + 4 : begins], 'big')
     end = _ENDS.search(data, begins, ends)
     if data.startswith(b'MTrk', at) and end:
-      content = data[begins : end.start()] + _MARKS + _END
-      yield b'MTrk' + len(content).to_bytes(4, 'big') + content
+      content = data[begins : end.start()]
+      found = [channel for channel in range(16) if _may_have(content, channel)]
+      content += b''.join(map(_mark, found)) + _END
+      pieces.append(b'MTrk' + len(content).to_bytes(4, 'big') + content)
+      marks += found
     else:
-      yield data[at:ends]
+      pieces.append(data[at:ends])
     at = ends
+  return b''.join(pieces), marks
+
+
+def _may_have(content: bytes, channel: int) -> bool:
+  """Whether there may be notes, of which the status is no byte of another."""
+  lyrics = channel == _OF_LYRICS and b'\xff\5' in content
+  return lyrics or bytes([0x90 + channel]) in content
+
+
+def _mark(channel: int) -> bytes:
+  note_on = 0x90 + channel
+  return bytes([0xC0 + channel, 0, 0, note_on, 0, 1, 0, 0, 0, 0])
 
 
 def _unmark(notes) -> bool:
