@@ -349,9 +349,10 @@ def load(workdir: str | os.PathLike) -> Loaded:
     CheckpointError: the folder holds no checkpoint that can be read, or the
       newest one's parameters are not finite.
   """
-  if not os.path.exists(workdir):
+  if not os.path.isdir(workdir):
+    found = 'is no folder' if os.path.exists(workdir) else 'is not there'
     raise CheckpointError(
-      f'{workdir}: is not there; expected the --workdir of a training run'
+      f'{workdir}: {found}; expected the --workdir of a training run'
     )
   if not (pathlib.Path(workdir) / FOLDER).is_dir():
     raise CheckpointError(

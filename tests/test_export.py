@@ -113,6 +113,8 @@ def test_what_cannot_be_exported(workdir, tiny_data, tmp_path):
     run(tmp_path, out)
   with pytest.raises(UserError, match='nope: is not there'):
     run(tmp_path / 'nope', out)
+  with pytest.raises(UserError, match='null: is no folder'):
+    run('/dev/null', out)
   with pytest.raises(UserError, match='no data set lakh_pianoroll/2bar'):
     run(workdir, out, f'--data_dir={tmp_path}')
   with pytest.raises(UserError, match='phrases have 8 timesteps'):
