@@ -349,6 +349,11 @@ def load(workdir: str | os.PathLike) -> Loaded:
     CheckpointError: the folder holds no checkpoint that can be read, or the
       newest one's parameters are not finite.
   """
+  if not os.path.isdir(workdir):
+    found = 'is no folder' if os.path.exists(workdir) else 'is not there'
+    raise CheckpointError(
+      f'{workdir}: {found}; expected the --workdir of a training run'
+    )
   if not (pathlib.Path(workdir) / FOLDER).is_dir():
     raise CheckpointError(
       f'{workdir}: no {FOLDER} in it; expected the --workdir of a training run'
@@ -360,7 +365,23 @@ def load(workdir: str | os.PathLike) -> Loaded:
       f'{workdir}: step {step} has parameters that are not finite; expected '
       'those of a run that did not diverge'
     )
-  return Loaded(run['config'], params, step, run['dataset'])
+  config = _located(run['config'], workdir)
+  return Loaded(config, params, step, run['dataset'])
+
+
+def _located(config: dict[str, Any], workdir: str | os.PathLike) -> dict:
+  """The config, its data set's folder being there from here, too.
+
+  It is relative to where the training began: as a rule a folder that the run
+  lies in.
+  """
+  about = config.get('data', {})
+  folder = about.get('dir')
+  if folder and not os.path.isdir(folder):
+    for parent in pathlib.Path(workdir).resolve().parents:
+      if (parent / folder).is_dir():
+        return config | {'data': {**about, 'dir': str(parent / folder)}}
+  return config
 
 
 def _line(error: Exception) -> str:

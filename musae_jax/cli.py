@@ -48,7 +48,8 @@ def main(argv: list[str] | None = None) -> int:
   """Runs the command; returns its exit status."""
   args = _parsed(argv)
   # A track's name may have letters that the terminal has not.
-  sys.stdout.reconfigure(errors='replace')
+  if sys.stdout:  # which may be closed
+    sys.stdout.reconfigure(errors='replace')
   try:
     if hasattr(args, 'png'):
       output.check(args)
@@ -91,26 +92,31 @@ def _parsed(argv: list[str] | None) -> argparse.Namespace:
 
 
 def run() -> None:
-  """The program: runs the command, and ends with its status; 130 on Ctrl-C."""
+  """The program: runs the command, and ends with its status.
+
+  It is 130 on Ctrl-C, and 143 where it is asked to end.
+  """
   hush_threads()
   # What was met in reading a model, its error says in a line.
   logging.getLogger('absl').setLevel(logging.ERROR)
-  interrupted = []
+  received = []
 
-  def interrupt(*unused):
+  def interrupt(number, _):
     # What it breaks into may be a callback of JAX, which drops what it raises.
-    interrupted.append(True)
+    received.append(number)
     raise KeyboardInterrupt
 
-  signal.signal(signal.SIGINT, interrupt)
+  for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, interrupt)
   try:
     status = main()
   except KeyboardInterrupt:
     status = 130
-  signal.signal(signal.SIGINT, signal.SIG_IGN)  # what was asked is done
-  if interrupted:
+  for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)  # what was asked is done
+  if received:
     print('interrupted', file=sys.stderr, flush=True)
-    os._exit(130)  # threads of JAX do not take being left well
+    os._exit(128 + received[0])  # threads of JAX do not take being left well
   sys.exit(status)
 
 

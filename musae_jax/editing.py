@@ -353,11 +353,12 @@ class MusAE(Coder):
     """
     if not isinstance(music, Song):
       number('tempo', tempo, *_TEMPI)
-      if not np.iterable(programs) or len(programs) != len(TRACKS):
+      found = tuple(programs) if np.iterable(programs) else ()
+      if len(found) != len(TRACKS):
         raise UserError(f'programs {programs}, expected one of each track')
-      for program in programs:
+      for program in found:
         whole('program', program, 0, 127)
-      music = songs.of_phrases(_some(self.cut(music)), programs, tempo)
+      music = songs.of_phrases(_some(self.cut(music)), found, tempo)
     midi.write(path, music)
 
   def _changed(

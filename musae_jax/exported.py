@@ -36,6 +36,7 @@ _FIELDS = {
   'dtype': str,
   'step': int,
 }
+_ENTRY = {'dtype', 'shape', 'data_offsets'}
 _MAX_HEADER = 2**20  # bytes; a real one has some five thousand
 _DIRECTIONS = 'directions'
 _LEAST_DEVIATION = 1e-6  # of an attribute
@@ -100,6 +101,8 @@ def load(path: str | os.PathLike) -> Loaded:
   Raises:
     ModelFileError: it is not there, or not a sound model file of this format.
   """
+  if os.path.exists(path) and not os.path.isfile(path):
+    raise ModelFileError(f'{path}: is no ordinary file')
   try:
     with open(path, 'rb') as file:
       return _read(file)
@@ -176,7 +179,10 @@ def _read_header(file) -> tuple[dict, dict]:
       'has no description of a model, expected one entry, musae, in its '
       'metadata'
     )
-  if not all(isinstance(entry, dict) for entry in header.values()):
+  if not all(
+    isinstance(entry, dict) and entry.keys() == _ENTRY
+    for entry in header.values()
+  ):
     raise DescriptionError('its header is not one of tensors')
   about = _json(metadata['musae'])
   if about.get('format') != VERSION:

@@ -4,13 +4,15 @@ import contextlib
 import errno
 import os
 import pathlib
+import shutil
 import threading
 
 
 def write(path: str | os.PathLike, data: bytes | str) -> None:
   """Writes a file aside and renames it; text is UTF-8.
 
-  Where `path` is a link, what it leads to is written.
+  Where `path` is a link, what it leads to is written. A file that was there
+  hands its permissions down.
 
   Raises:
     OSError: it cannot be written, or is a device; names the file.
@@ -26,6 +28,8 @@ def write(path: str | os.PathLike, data: bytes | str) -> None:
   aside = target.with_name(f'.{os.getpid()}-{threading.get_ident()}.tmp')
   try:
     aside.write_bytes(data.encode() if isinstance(data, str) else data)
+    if target.exists():
+      shutil.copymode(target, aside)
     aside.replace(target)
   except OSError as error:  # a full disk names none, or the one aside
     raise OSError(error.errno, error.strerror, str(path)) from error

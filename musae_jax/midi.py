@@ -9,10 +9,9 @@ import stat
 from typing import NamedTuple
 
 import numpy as np
-import symusic
 from jaxtyping import Integer
 
-from musae_jax import files, smf
+from musae_jax import channels, files, smf
 from musae_jax.errors import UserError
 from musae_jax.pianoroll import (
   STEPS_PER_BAR,
@@ -71,6 +70,7 @@ class Track(NamedTuple):
   Attributes:
     played: the same notes as the file had them; None for those made here.
     moves: of its controllers in the file; None for tracks made here.
+    channel: that it has in the file, from 0; None for tracks made here.
   """
 
   name: str
@@ -79,6 +79,7 @@ class Track(NamedTuple):
   notes: Notes
   played: Played | None = None
   moves: Moves | None = None
+  channel: int | None = None
 
   @property
   def role(self) -> str:
@@ -120,8 +121,9 @@ def read(path) -> Song:
     MidiError: unreadable, not MIDI, broken, or unreasonably long or large.
   """
   try:
-    status = os.stat(path)
-  except (OSError, ValueError) as error:  # a zero byte in the path is a value
+    status = os.stat(os.fsdecode(path))
+  # A zero byte in the path is a value.
+  except (OSError, ValueError, TypeError) as error:
     reason = getattr(error, 'strerror', None) or str(error)
     raise MidiError(path, 'cannot be opened', reason) from None
   try:
@@ -130,7 +132,9 @@ def read(path) -> Song:
     if status.st_size > MAX_BYTES:
       detail = f'{status.st_size} bytes, at most {MAX_BYTES} expected'
       raise MidiError(path, 'file too large', detail)
-    score = symusic.Score.from_midi(pathlib.Path(path).read_bytes())
+    score, channel_of = channels.read(
+      pathlib.Path(os.fsdecode(path)).read_bytes()
+    )
   except OSError as error:
     raise MidiError(path, 'cannot be opened', error.strerror) from None
   except RuntimeError as error:
@@ -139,7 +143,11 @@ def read(path) -> Song:
   if score.tpq <= 0:
     raise MidiError(path, 'not a readable MIDI file', 'zero ticks per quarter')
   song = Song(
-    tracks=tuple(_track(t, score.tpq) for t in score.tracks if len(t.notes)),
+    tracks=tuple(
+      _track(track, score.tpq, channel)
+      for track, channel in zip(score.tracks, channel_of)
+      if len(track.notes)
+    ),
     time_signatures=tuple(
       (s.numerator, s.denominator) for s in score.time_signatures
     ),
@@ -150,7 +158,7 @@ def read(path) -> Song:
   return song._replace(tempo=_prevailing_tempo(score, song.num_bars))
 
 
-def _track(track, ticks_per_quarter: int) -> Track:
+def _track(track, ticks_per_quarter: int, channel: int | None) -> Track:
   def scaled(ticks):
     return ticks.astype(np.int64) * smf.TICKS_PER_QUARTER // ticks_per_quarter
 
@@ -166,7 +174,7 @@ def _track(track, ticks_per_quarter: int) -> Track:
   moves = _moves(track)
   moves = moves._replace(time=scaled(moves.time))
   about = track.name, track.program, track.is_drum
-  return Track(*about, notes, played, moves)
+  return Track(*about, notes, played, moves, channel)
 
 
 def _moves(track) -> Moves:
@@ -198,9 +206,11 @@ def write(path, song: Song) -> None:
   """Writes a type-1 MIDI file; same song, same bytes. Renamed into place.
 
   Whole bars long. A track without a name is named after its role. Tracks that
-  were read from a file and not changed since keep their timing, velocities and
-  controllers.
+  were read from a file and not changed since keep their timing, velocities,
+  controllers and channels.
   """
+  if not isinstance(path, str | os.PathLike):
+    raise UserError(f'path {path!r}, expected that of a file')
   files.write(path, to_bytes(song))
 
 
@@ -223,4 +233,4 @@ def _part(track: Track, ticks_per_step: int, length: int) -> smf.Part:
   moves = zip(*(x.tolist() for x in track.moves)) if track.moves else ()
   moves = [move for move in moves if move[0] < length]
   about = track.name or track.role, track.program, track.is_drum
-  return smf.Part(*about, pitch, start, end, velocity, moves)
+  return smf.Part(*about, pitch, start, end, velocity, moves, track.channel)

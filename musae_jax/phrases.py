@@ -58,7 +58,7 @@ def _merge(tracks: list[Track]) -> Track:
   busiest = max(tracks, key=lambda track: len(track.notes.pitch))
   notes = [track.notes for track in tracks]
   notes = Notes(*map(np.concatenate, zip(*notes)))
-  return busiest._replace(notes=notes, played=None, moves=None)
+  return busiest._replace(notes=notes, played=None, moves=None, channel=None)
 
 
 def check(song: Song) -> None:

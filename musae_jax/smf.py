@@ -6,6 +6,7 @@ that stay as they were played are to stay so to the tick. mido, on which it
 stands, has neither fault; only who writes imports it.
 """
 
+import collections
 import functools
 import io
 import itertools
@@ -16,11 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Integer
 
+from musae_jax import channels
+
 TICKS_PER_QUARTER = 480
 PITCH_BEND = 128  # beside the 128 controllers
-_DRUM_CHANNEL = 9  # General MIDI's tenth
-_PITCHED_CHANNELS = [c for c in range(16) if c != _DRUM_CHANNEL]
-_NUM_PORTS = 9  # for 128 programs
+_PITCHED_CHANNELS = [c for c in range(16) if c != channels.DRUMS]
+_NUM_PORTS = 128
 _MAX_MICROSECONDS = 2**24 - 1  # a quarter's length has three bytes
 MAX_QUARTER = _MAX_MICROSECONDS / 1e6  # in seconds
 
@@ -30,6 +32,7 @@ class Part(NamedTuple):
 
   Attributes:
     moves: of its controllers: time, number or PITCH_BEND, and value.
+    channel: that it is to have, from 0; None: one of its own.
   """
 
   name: str
@@ -40,6 +43,7 @@ class Part(NamedTuple):
   end: Integer[np.ndarray, 'n']
   velocity: Integer[np.ndarray, 'n']
   moves: Sequence[tuple[int, int, int]] = ()
+  channel: int | None = None
 
 
 def encode(
@@ -53,9 +57,9 @@ def encode(
   Its first track has the tempo and the time signatures alone.
 
   Args:
-    parts: drums go to channel 10, the others to one each while there are any
-      for all that sound; then those of one program share one, and behind 15
-      programs another port begins, with channels of its own.
+    parts: drums go to channel 10; of the others those that have a channel to
+      it, each of the rest to one that is left, and behind the last channel to
+      those of another port.
     tempo: quarters a minute.
     signatures: numerators and denominators, which are powers of two.
     length: in ticks.
@@ -77,28 +81,75 @@ def encode(
     )
   file = mido.MidiFile(ticks_per_beat=TICKS_PER_QUARTER, charset='utf-8')
   file.tracks.append(_track([(0, 0, message) for message in conductor], length))
-  for part, (port, channel) in zip(parts, _places(parts)):
-    file.tracks.append(_track(_events(part, port, channel), length))
+  places = _places(parts)
+  parts = _released(parts, places)
+  for part, place, calls in zip(parts, places, _calls(parts, places)):
+    file.tracks.append(_track(_events(part, *place, calls), length))
   data = io.BytesIO()
   file.save(file=data)
   return data.getvalue()
 
 
 def _places(parts: Sequence[Part]) -> list[tuple[int, int]]:
-  """Port and channel of each part; those that sound come first."""
-  sounds = [len(part.pitch) > 0 for part in parts]
-  pitched = sum(has and not part.is_drum for has, part in zip(sounds, parts))
-  one_each = pitched <= len(_PITCHED_CHANNELS)
-  free = itertools.product(range(_NUM_PORTS), _PITCHED_CHANNELS)
-  taken: dict[int, tuple[int, int]] = {}
-  places = [(0, _DRUM_CHANNEL)] * len(parts)
-  for i in sorted(range(len(parts)), key=lambda i: not sounds[i]):
-    if not parts[i].is_drum:
-      key = i if one_each else parts[i].program
-      if key not in taken:
-        taken[key] = next(free)
-      places[i] = taken[key]
-  return places
+  """Port and channel of each part; of those to be given, first what sounds."""
+  taken = {part.channel for part in parts}
+  free = (
+    (port, channel)
+    for port in itertools.cycle(range(_NUM_PORTS))
+    for channel in _PITCHED_CHANNELS
+    if port or channel not in taken
+  )
+  places = {}
+  for i in sorted(range(len(parts)), key=lambda i: not len(parts[i].pitch)):
+    if parts[i].is_drum:
+      places[i] = 0, channels.DRUMS
+    elif parts[i].channel in _PITCHED_CHANNELS:
+      places[i] = 0, parts[i].channel
+    else:
+      places[i] = next(free)
+  return [places[i] for i in range(len(parts))]
+
+
+def _released(
+  parts: Sequence[Part], places: Sequence[tuple[int, int]]
+) -> list[Part]:
+  """The parts, no note ending another that is struck where it ends.
+
+  It would where a part before has that, of its pitch and channel: players merge
+  the parts in their order. Such a note ends a tick early.
+  """
+  struck, found = set(), []
+  for part, place in zip(parts, places):
+    ends = zip(part.pitch.tolist(), part.end.tolist())
+    early = np.array([(place, *note) in struck for note in ends], bool)
+    end = np.maximum(part.end - early, part.start + 1)
+    found.append(part._replace(end=end))
+    starts = zip(part.pitch.tolist(), part.start.tolist())
+    struck.update((place, *note) for note in starts)
+  return found
+
+
+def _calls(
+  parts: Sequence[Part], places: Sequence[tuple[int, int]]
+) -> list[list[int]]:
+  """When each part calls for its program: at 0, and wherever another's holds.
+
+  That is where it has a note behind one of another program on its channel. At
+  one tick the order is that of the parts, in which players merge them.
+  """
+  programs = collections.defaultdict(set)
+  for part, place in zip(parts, places):
+    programs[place].add(part.program)
+  shared = [i for i, place in enumerate(places) if len(programs[place]) > 1]
+  moments = [(0, i) for i in shared]
+  moments += [(tick, i) for i in shared for tick in parts[i].start.tolist()]
+  calls = [[0] for _ in parts]
+  holds = {}
+  for tick, i in sorted(moments):
+    if tick and holds[places[i]] != parts[i].program:
+      calls[i].append(tick)
+    holds[places[i]] = parts[i].program
+  return calls
 
 
 def apart(part: Part) -> Part:
@@ -126,17 +177,19 @@ def apart(part: Part) -> Part:
   )
 
 
-def _events(part: Part, port: int, channel: int) -> list[tuple[int, int, Any]]:
+def _events(
+  part: Part, port: int, channel: int, calls: Sequence[int]
+) -> list[tuple[int, int, Any]]:
   """(tick, rank, message): at one tick the lower rank comes first."""
   import mido
 
   made = functools.partial(mido.Message, channel=channel)
-  found = [
-    (0, 0, mido.MetaMessage('track_name', name=part.name)),
-    (0, 0, made('program_change', program=part.program)),
-  ]
+  found = [(0, 0, mido.MetaMessage('track_name', name=part.name))]
   if port:
-    found.insert(1, (0, 0, mido.MetaMessage('midi_port', port=port)))
+    found.append((0, 0, mido.MetaMessage('midi_port', port=port)))
+  for tick in calls:
+    message = made('program_change', program=part.program)
+    found.append((tick, 2 if tick else 0, message))
   for time, number, value in part.moves:
     if number == PITCH_BEND:
       message = made('pitchwheel', pitch=value)

@@ -1,6 +1,6 @@
 """Songs in windows of a model's length, and back."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -35,7 +35,10 @@ def windows(song: Song, num_steps: int, fill: bool = False) -> Pieces:
 
   Raises:
     SongError: not 4/4 throughout, a role missing, no notes.
+    UserError: `fill` is neither True nor False.
   """
+  if not isinstance(fill, bool | np.bool_):
+    raise UserError(f'fill {fill!r}, expected True or False')
   if not any(len(track.notes.pitch) for track in song.tracks):
     raise SongError('no notes in it, expected some')
   # Stated again it is the same; the data set takes such songs for changing.
@@ -149,11 +152,32 @@ def excerpt(song: Song, first: int, last: int) -> Song:
   stays though it rests in them.
   """
   low, high = first * STEPS_PER_BAR, last * STEPS_PER_BAR
-  tracks = tuple(_between(track, low, high) for track in song.tracks)
+  set_last = _set_last(song.tracks, low * _TICKS_PER_STEP)
+  tracks = tuple(
+    _between(track, low, high, which)
+    for track, which in zip(song.tracks, set_last)
+  )
   return song._replace(tracks=tracks, least_bars=last - first)
 
 
-def _between(track: Track, low: int, high: int) -> Track:
+def _set_last(tracks: Sequence[Track], before: int) -> list[set[int]]:
+  """The controllers that each track, as the last of its channel, had set."""
+  setters: dict[tuple[int, int], tuple[int, int]] = {}
+  for i, track in enumerate(tracks):
+    channel = -1 - i if track.channel is None else track.channel
+    for time, number in zip(*(x.tolist() for x in (track.moves or ())[:2])):
+      if time < before:
+        key = channel, number
+        setters[key] = max(setters.get(key, (0, 0)), (time, i))
+  found = [set() for _ in tracks]
+  for (_, number), (_, i) in setters.items():
+    found[i].add(number)
+  return found
+
+
+def _between(
+  track: Track, low: int, high: int, set_last: Collection[int]
+) -> Track:
   pitch, start, end = track.notes
   inside = (start < high) & ((start if track.is_drum else end - 1) >= low)
 
@@ -166,16 +190,22 @@ def _between(track: Track, low: int, high: int) -> Track:
   )
   notes = Notes(pitch[inside], *moved(start, end))
   moves = track.moves and _moves_between(
-    track.moves, low * _TICKS_PER_STEP, high * _TICKS_PER_STEP
+    track.moves, low * _TICKS_PER_STEP, high * _TICKS_PER_STEP, set_last
   )
   return track._replace(notes=notes, played=played, moves=moves)
 
 
-def _moves_between(moves: Moves, low: int, high: int) -> Moves:
-  """Those of some ticks; what was set before is set at the beginning."""
+def _moves_between(
+  moves: Moves, low: int, high: int, set_last: Collection[int]
+) -> Moves:
+  """Those of some ticks; what was set before is set at the beginning.
+
+  Of that only `set_last`: the rest has another track of the channel set since.
+  """
   before = moves.time < low
   _, last = np.unique(moves.number[before][::-1], return_index=True)
   last = np.flatnonzero(before)[::-1][last]
+  last = last[np.isin(moves.number[last], list(set_last))]
   # Parameters are set by several in a row, of which no last one says all.
   sequences = np.flatnonzero(before & np.isin(moves.number, _PARAMETERS))
   set_before = np.union1d(last, sequences)

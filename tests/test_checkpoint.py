@@ -227,6 +227,20 @@ def test_load_returns_what_the_command_needs(tmp_path):
   assert same(params, make_state(2)['params'])
 
 
+def test_load_finds_the_data_set_from_elsewhere(tmp_path, monkeypatch):
+  """Where training began, which is a folder above the run's."""
+  (tmp_path / 'data/set').mkdir(parents=True)
+  about = {**ABOUT, 'config': {'data': {'dir': 'data/set', 'name': 'a'}}}
+  with Checkpoints(tmp_path / 'runs/a', keep=Keep(3)) as checkpoints:
+    checkpoints.save(1, make_state(1), {}, about)
+  monkeypatch.chdir(tmp_path / 'runs')
+  for workdir in ('a', tmp_path / 'runs/a'):
+    found = checkpoint.load(workdir).config['data']
+    assert found == {'dir': str(tmp_path / 'data/set'), 'name': 'a'}
+  monkeypatch.chdir(tmp_path)
+  assert checkpoint.load('runs/a').config == about['config']
+
+
 def test_load_takes_averages_for_what_was_trained(tmp_path):
   state = make_state(2)
   state['average'] = {'w': state['params']['w'] + 1}

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from test_editing import compose, workdir  # noqa: F401
@@ -22,6 +24,15 @@ def test_inspect(song, tmp_path, capsys):
   assert '2-bar phrases: ' in said
   assert '16-bar phrases: none, the song has 6 bars' in said
   assert picture.read_bytes().startswith(b'\x89PNG')
+
+
+def test_inspect_names_programs(song, capsys):
+  cli.main(['inspect', str(song), '--json'])
+  tracks = json.loads(capsys.readouterr().out)['tracks']
+  assert [(t['program'], t['program_name']) for t in tracks[:2]] == [
+    (0, None),
+    (34, 'Electric Bass (pick)'),
+  ]
 
 
 def test_inspect_counts_what_the_data_set_keeps(song, capsys):

@@ -20,6 +20,7 @@ from musae_jax import (
   exported,
   midi,
   phrases,
+  songs,
 )
 from musae_jax.commands import shared
 from musae_jax.pianoroll import SILENCE
@@ -31,6 +32,10 @@ MAKING = ['edit', 'interpolate', 'reconstruct', 'transfer']
 
 
 LOADED = functools.cache(shared.load)
+NOTHING = phrases.Notes(*np.empty((3, 0), int))
+SILENT = compose()._replace(
+  tracks=tuple(track._replace(notes=NOTHING) for track in compose().tracks)
+)
 
 
 def export(workdir, path):  # noqa: F811
@@ -222,6 +227,21 @@ def test_neighbours_are_of_other_songs(song, tmp_path, model, capsys):
 def test_neighbours_of_nothing_named(song, model, capsys):
   line = refused(capsys, 'neighbours', song, '--model', model)
   assert 'does not say where its training phrases lie' in line
+  assert 'or name songs to look through: --among' in line
+
+
+def test_a_song_that_begins_late(tmp_path, model, capsys):
+  """Its first phrase is where it begins; of the bars before it is said."""
+  late = tmp_path / 'late.mid'
+  midi.write(late, songs.one_after_another([SILENT, compose()], 5))
+  flags = ['--model', model, '--among', late, tmp_path / 'b.mid']
+  midi.write(tmp_path / 'b.mid', compose())
+  assert main('neighbours', late, *flags, '--json') == 0
+  assert json.loads(capsys.readouterr().out)['bar'] == 6
+  said = 'no notes in bars 1-2, expected some; its first is in bar 6'
+  assert said in refused(capsys, 'neighbours', late, *flags, '--bar', '1')
+  args = arguments('reconstruct', late, tmp_path / 'out.mid', model)
+  assert said in refused(capsys, *args, '--bars', '1-2')
 
 
 class Silenced:
@@ -307,6 +327,7 @@ def test_songs_that_lack_something(command, tmp_path, model, capsys):
     args = arguments(command, path, out, model)
     error = refused(capsys, *args)
     assert f'{path}: ' in error and said in error
+    assert ('or --fill, which' in error) == (name != 'waltz')
     assert not out.exists()
     assert main(*args, '--fill') == (name == 'waltz')
     capsys.readouterr()
@@ -430,3 +451,66 @@ def test_no_song_is_written_over(command, which, song, tmp_path, model, capsys):
   line = refused(capsys, *arguments(command, song, out, model, other))
   assert f'{out.name}: is one of the songs themselves' in line
   assert out.read_bytes() == before
+
+
+def test_nor_through_a_link_nor_the_model(song, tmp_path, model, capsys):
+  (tmp_path / 'a.png').symlink_to(song)
+  line = refused(capsys, 'inspect', song, '--png', tmp_path / 'a.png')
+  assert 'a.png: is one of the songs themselves' in line
+  own = tmp_path / 'model.mid'
+  shutil.copy(model, own)
+  line = refused(capsys, *arguments('reconstruct', song, own, own))
+  assert 'model.mid: is the model itself' in line
+  (tmp_path / 'plain').touch()
+  args = arguments('reconstruct', song, tmp_path / 'plain', 'none')
+  assert 'plain: is a file; expected a name ending in' in refused(capsys, *args)
+
+
+def test_nor_what_neighbours_wrote_and_finds_again(
+  song, tmp_path, model, capsys
+):
+  folder = tmp_path / 'songs'
+  folder.mkdir()
+  shutil.copy(song, folder / 'b.mid')
+  args = arguments('neighbours', song, folder, model, folder)
+  assert main(*args) == 0
+  before = {path: path.read_bytes() for path in folder.iterdir()}
+  capsys.readouterr()
+  assert 'in-neighbours-1.mid: is one of the songs' in refused(capsys, *args)
+  assert before == {path: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_song_has_no_neighbour_in_itself(song, tmp_path, model, capsys):
+  args = ['neighbours', song, '--model', model, '--among', song]
+  assert 'no other song in it' in refused(capsys, *args)
+
+
+def test_distances_that_are_none(song, tmp_path, model, monkeypatch, capsys):
+  class Absurd(Silenced):
+    def neighbours(self, phrase, k, among):
+      found = self.model.neighbours(phrase, k, among)
+      return found._replace(distance=found.distance * np.nan)
+
+  monkeypatch.setattr(shared, 'load', lambda _: Absurd(model))
+  shutil.copy(song, tmp_path / 'b.mid')
+  args = ['neighbours', song, '--among', tmp_path / 'b.mid', '--json']
+  assert 'finds no distances' in refused(capsys, *args, '--model', 'MODEL')
+
+
+def test_without_a_terminal(song, tmp_path, monkeypatch):
+  monkeypatch.setattr(sys, 'stdout', None)
+  assert main('inspect', song) == 0
+
+
+def test_asked_to_end_it_leaves_nothing(song, tmp_path):
+  code = """
+import os, pathlib, signal
+from musae_jax import cli
+pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+cli.run()
+"""
+  command = [sys.executable, '-c', code, 'inspect', song]
+  command += ['--png', tmp_path / 'a.png']
+  done = subprocess.run(command, capture_output=True, cwd=ROOT)
+  assert (done.returncode, done.stderr) == (143, b'interrupted\n')
+  assert [path.name for path in tmp_path.iterdir()] == [song.name]

@@ -2,7 +2,7 @@
 
 import argparse
 import dataclasses
-import sys
+import importlib.util
 
 import jax
 import numpy as np
@@ -101,12 +101,20 @@ def test_no_song_becomes_a_model(workdir, tmp_path):
     with pytest.raises(UserError, match=said):
       run(workdir, '--out', tmp_path / name)
   assert not list(tmp_path.iterdir())
+  (tmp_path / 'song').write_bytes(b'MThd and so on')
+  (tmp_path / 'a.musae').symlink_to(tmp_path / 'song')
+  with pytest.raises(UserError, match='a.musae: is a song'):
+    run(workdir, '--out', tmp_path / 'a.musae')
 
 
 def test_what_cannot_be_exported(workdir, tiny_data, tmp_path):
   out = f'--out={tmp_path / "a.musae"}'
   with pytest.raises(UserError, match='no checkpoints in it'):
     run(tmp_path, out)
+  with pytest.raises(UserError, match='nope: is not there'):
+    run(tmp_path / 'nope', out)
+  with pytest.raises(UserError, match='null: is no folder'):
+    run('/dev/null', out)
   with pytest.raises(UserError, match='no data set lakh_pianoroll/2bar'):
     run(workdir, out, f'--data_dir={tmp_path}')
   with pytest.raises(UserError, match='phrases have 8 timesteps'):
@@ -128,20 +136,12 @@ def test_stablehlo_is_of_the_same_model(workdir, tmp_path, monkeypatch):
 
 
 def test_without_flatbuffers_a_line_says_so(workdir, tmp_path, monkeypatch):
-  for name in [n for n in sys.modules if n.startswith('flatbuffers')]:
-    monkeypatch.delitem(sys.modules, name)
-  monkeypatch.setitem(sys.modules, 'flatbuffers', None)
-  monkeypatch.delitem(
-    sys.modules, 'jax._src.export.serialization', raising=False
-  )
-  with pytest.raises(UserError, match=r"--stablehlo: .*'flatbuffers'"):
-    run(
-      workdir,
-      '--out',
-      tmp_path / 'a.musae',
-      '--stablehlo',
-      tmp_path / 'served',
-    )
+  """Before anything is written, and how to have it."""
+  monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+  out, folder = tmp_path / 'a.musae', tmp_path / 'served'
+  with pytest.raises(UserError, match=r"pip install 'musae-jax\[stablehlo\]'"):
+    run(workdir, '--out', out, '--stablehlo', folder)
+  assert not list(tmp_path.iterdir())
 
 
 def test_a_file_scores_as_its_run(workdir, tiny_bars, tmp_path, capsys):

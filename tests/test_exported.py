@@ -1,6 +1,7 @@
 """Model files: what is saved is loaded, and nothing else is."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -196,6 +197,10 @@ def drop(header, about):
   del header['critic/params/Dense_0/bias']
 
 
+def annotate(header, about):
+  header[next(n for n in header if n.endswith('bias'))]['note'] = 'x'
+
+
 def add(header, about):
   header['more'] = {'dtype': 'F32', 'shape': [0], 'data_offsets': [0, 0]}
 
@@ -248,6 +253,7 @@ def other_dtype(header, about):
     (in_dataset(genres=[1]), r'genres is \[1\], expected names'),
     (drop, 'Dense_0/bias is missing, expected'),
     (add, "tensor 'more', which its config has not"),
+    (annotate, 'its header is not one of tensors'),
     (turn, r'Dense_0/kernel is F32\[4, 10\], expected F32\[10, 4\]'),
     (other_dtype, r'Dense_0/bias is I32\[4\], expected F32\[4\]'),
   ],
@@ -302,8 +308,10 @@ def test_what_is_no_model_file(tmp_path, content, message):
 def test_what_is_no_file(tmp_path):
   with pytest.raises(ModelFileError, match='none: No such file'):
     exported.load(tmp_path / 'none')
-  with pytest.raises(ModelFileError, match='Is a directory'):
-    exported.load(tmp_path)
+  os.mkfifo(tmp_path / 'pipe')
+  for path in (tmp_path, tmp_path / 'pipe'):
+    with pytest.raises(ModelFileError, match='is no ordinary file'):
+      exported.load(path)
 
 
 @settings(max_examples=100, deadline=None)

@@ -40,3 +40,10 @@ def test_where_nothing_can_be_removed_the_reason_stays(tmp_path, monkeypatch):
   with pytest.raises(OSError, match='Read-only') as caught:
     files.write(tmp_path / 'a', 'after')
   assert caught.value.filename == str(tmp_path / 'a')
+
+
+def test_permissions_stay(tmp_path):
+  (tmp_path / 'a').write_text('before')
+  (tmp_path / 'a').chmod(0o640)
+  files.write(tmp_path / 'a', 'after')
+  assert (tmp_path / 'a').stat().st_mode & 0o777 == 0o640

@@ -15,6 +15,7 @@ ORDER = (
   'errors',
   'files',
   'pianoroll',
+  'channels',
   'smf',
   'midi',
   'exchange',

@@ -246,6 +246,9 @@ def test_an_error_survives_a_process(tmp_path):
 def test_a_missing_file(tmp_path):
   with pytest.raises(midi.MidiError, match=r'none\.mid: cannot be opened'):
     midi.read(tmp_path / 'none.mid')
+  for path in (None, 1.5):
+    with pytest.raises(midi.MidiError, match='cannot be opened .*expected str'):
+      midi.read(path)
 
 
 def test_a_huge_file(tmp_path, monkeypatch):

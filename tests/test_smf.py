@@ -133,19 +133,55 @@ def test_controllers_are_written_as_they_were_read(tmp_path):
 
 
 def test_more_tracks_than_channels():
-  """Those of one program share one; then another port begins."""
-  few = [part([60], [0], [9])._replace(program=i % 2) for i in range(15)]
-  assert [p for p, _ in smf._places(few)] == [0] * 15
-  assert len({channel for _, channel in smf._places(few)}) == 15
-  many = [part([60], [0], [9])._replace(program=i % 20) for i in range(40)]
-  places = smf._places(many)
-  assert places[:20] == places[20:]
-  assert len(set(places)) == 20
-  assert [port for port, _ in places[:20]] == [0] * 15 + [1] * 5
+  """Those of the song have theirs again; behind the last, another port."""
+  read = [part([60], [0], [9])._replace(channel=c) for c in (0, 3, 3, 15)]
+  made = [part([60], [0], [9])] * 14
+  places = smf._places(read + made)
+  assert places[:4] == [(0, 0), (0, 3), (0, 3), (0, 15)]
+  assert len(set(places[4:])) == 14
+  assert not set(places[:4]) & set(places[4:])
+  assert [port for port, _ in places[4:]] == [0] * 12 + [1] * 2
   assert all(channel != 9 for _, channel in places)
-  data = smf.encode(many, 120, [(4, 4)], 9)
+  data = smf.encode(read + made, 120, [(4, 4)], 9)
   tracks = mido.MidiFile(file=io.BytesIO(data)).tracks
-  assert [m.port for m in tracks[16] if m.type == 'midi_port'] == [1]
+  assert [m.port for m in tracks[-1] if m.type == 'midi_port'] == [1]
+
+
+def of_one_channel():
+  """A guitar, a horn, the guitar, on channel 4; the horn's track is last."""
+  bends = [(480, smf.PITCH_BEND, 9)]
+  guitar = part([60, 62], [0, 960], [480, 1440])
+  horn = part([62, 60], [480, 1440], [960, 1920])
+  return [
+    guitar._replace(name='a', program=29, channel=4, moves=[(0, 10, 99)]),
+    horn._replace(name='b', program=60, channel=4, moves=bends),
+  ]
+
+
+def test_a_channel_of_several_programs(tmp_path):
+  """Each is called for when it plays; no note ends what another track has."""
+  data = smf.encode(of_one_channel(), 120, [(4, 4)], 1920)
+  now, program, sounding, found = 0, None, set(), []
+  for message in mido.merge_tracks(mido.MidiFile(file=io.BytesIO(data)).tracks):
+    now += message.time
+    if message.type == 'program_change':
+      program = message.program
+    if message.type == 'note_on':
+      assert message.note not in sounding
+      sounding.add(message.note)
+      found.append((now, message.channel, program, message.note))
+    if message.type == 'note_off':
+      sounding.remove(message.note)
+  assert found == [
+    (0, 4, 29, 60),
+    (480, 4, 60, 62),
+    (960, 4, 29, 62),
+    (1440, 4, 60, 60),
+  ]
+  (tmp_path / 'a.mid').write_bytes(data)
+  tracks = midi.read(tmp_path / 'a.mid').tracks
+  assert [(t.program, t.channel) for t in tracks] == [(29, 4), (60, 4)]
+  assert midi.to_bytes(midi.read(tmp_path / 'a.mid')) == data
 
 
 def test_a_track_without_a_name_is_named_after_its_role():

@@ -119,6 +119,21 @@ def test_controllers_of_some_bars_are_set_when_they_begin():
   assert later.tracks[0].moves.time.tolist() == [0, 0, 0, 1920, 1920, 1920]
 
 
+def test_what_another_track_of_the_channel_has_set_since_is_not_set_again():
+  """Nor is what it set before; a track of its own channel sets its own."""
+
+  def moving(time, value, channel):
+    moves = midi.Moves(*np.array([[time], [7], [value]]))
+    return track(0, (60, 0, 32))._replace(moves=moves, channel=channel)
+
+  tracks = moving(9, 50, 2), moving(5, 99, 2), moving(3, 10, 4)
+  found = songs.excerpt(midi.Song(tracks), 1, 2).tracks
+  assert [t.moves.value.tolist() for t in found] == [[50], [], [10]]
+  apart = [t._replace(channel=None) for t in tracks]
+  found = songs.excerpt(midi.Song(tuple(apart)), 1, 2).tracks
+  assert [t.moves.value.tolist() for t in found] == [[50], [99], [10]]
+
+
 def test_parameters_of_some_bars_are_set_as_a_sequence():
   """A bend's range is said by three controllers, and then they are let go."""
   said = [(101, 0), (100, 0), (6, 12), (101, 127), (100, 127)]

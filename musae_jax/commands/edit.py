@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   shared.add_model(parser)
   for kind in _KINDS:
     parser.add_argument(
-      f'--{kind}',
+      *dict.fromkeys((f'--{kind}', f'--{kind.replace("_", "-")}')),
       type=shared.number(),
       metavar='CHANGE',
       help=f'more {kind.replace("_", " ")}, or less: below 0',

@@ -9,6 +9,7 @@ takes what `musae edit` has to know: how codes change with the music.
 """
 
 import argparse
+import importlib.util
 import os
 import pathlib
 import sys
@@ -16,7 +17,7 @@ import sys
 from musae_jax import arguments
 from musae_jax.commands import output
 from musae_jax.commands.shared import Said
-from musae_jax.errors import UserError, first_line
+from musae_jax.errors import UserError
 
 _DTYPES = ('float32', 'bfloat16', 'int8')
 
@@ -67,8 +68,15 @@ def run(args: argparse.Namespace) -> Said:
   output.check_file(args.out)
   if args.out.lower().endswith(output.MIDI):
     raise UserError(f'{args.out}: names music; expected a name as MODEL.musae')
+  if os.path.exists(args.out) and _is_song(args.out):
+    raise UserError(f'{args.out}: is a song, expected another place')
   if args.stablehlo and os.path.isfile(args.stablehlo):
     raise UserError(f'{args.stablehlo}: is a file, expected a folder')
+  if args.stablehlo and not importlib.util.find_spec('flatbuffers'):
+    raise UserError(
+      '--stablehlo: flatbuffers is not installed, expected '
+      "pip install 'musae-jax[stablehlo]'"
+    )
   # JAX takes a second to import, which --help shall not wait for.
   from musae_jax import checkpoint, exported, stablehlo
   from musae_jax.coding import Coder
@@ -82,8 +90,6 @@ def run(args: argparse.Namespace) -> Said:
       stablehlo.export(
         coder.model, coder.params, coder.num_steps, args.stablehlo
       )
-  except ImportError as error:
-    raise UserError(f'--stablehlo: {first_line(error)}') from error
   except OSError:
     raise
   except ValueError as error:  # each says in a line what is wrong
@@ -100,6 +106,11 @@ def run(args: argparse.Namespace) -> Said:
     'stablehlo': args.stablehlo,
   }
   return Said('\n'.join(lines), facts)
+
+
+def _is_song(path: str) -> bool:
+  with open(path, 'rb') as file:
+    return file.read(4) == b'MThd'
 
 
 def _directions(args, loaded, coder):

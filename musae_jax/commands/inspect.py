@@ -1,7 +1,7 @@
 """Shows what a model sees in a song: which track plays which role.
 
 Also how many phrases of the song a data set would get, and why not more. Needs
-no model.
+no model. Programs are counted from 1; in JSON from 0, as MIDI counts them.
 """
 
 import argparse
@@ -48,13 +48,14 @@ def run(args: argparse.Namespace) -> shared.Said:
     name = ''.join(c if c.isprintable() else ' ' for c in track.name)
     count = len(track.notes.pitch)
     # As musicians count, and the lines on roles that are missing.
-    program = f'{track.program + 1} {program_to_instrument_name(track.program)}'
-    program = '' if track.is_drum else program
+    instrument = program_to_instrument_name(track.program)
+    program = '' if track.is_drum else f'{track.program + 1} {instrument}'
     lines.append(f'{track.role:8} {count:6}  {program:26} {name}'.rstrip())
     facts['tracks'].append(
       {
         'role': track.role,
         'program': track.program,
+        'program_name': None if track.is_drum else instrument,
         'notes': count,
         'name': track.name,
       }

@@ -48,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     '--bar',
     type=shared.whole(1),
-    default=1,
     metavar='N',
-    help='where the phrase begins, counted from 1, the default',
+    help='where the phrase begins, counted from 1; where the song does, after '
+    'bars of silence, by default',
   )
   parser.add_argument(
     '-k',
@@ -65,28 +65,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> shared.Said:
   """Returns what is most like a phrase, and writes it if asked to."""
   song = midi.read(args.song)
-  if args.bar > song.num_bars:
+  bar = args.bar or shared.first_bar(song)
+  if bar > max(song.num_bars, 1):
     raise UserError(
-      f'{args.song}: --bar {args.bar}, but it has {song.num_bars} bars'
+      f'{args.song}: --bar {bar}, but it has {song.num_bars} bars'
     )
   instrument = shared.load(args.model)
-  last = args.bar - 1 + instrument.num_bars
   with shared.about(args.song):
     instrument.cut(song, args.fill)  # to say what it lacks as a whole
-    part = songs.excerpt(song, args.bar - 1, last)
+    part = shared.excerpt(args.song, song, bar, bar - 1 + instrument.num_bars)
     phrase = songs.windows(part, instrument.num_steps, fill=True).tokens[:1]
   if args.among:
     library = _gathered(args, instrument.num_steps)
   else:
     library = _learnt(instrument)
   near = instrument.neighbours(phrase, args.k, library.among)
+  if not np.isfinite(near.distance).all():
+    raise UserError(
+      f'{args.model}: finds no distances, expected a model with sound weights'
+    )
   rows = [
     {'distance': float(distance)}
     | dict(zip(('path', 'bar'), library.where(row)))
     for distance, row in zip(near.distance[0], near.row[0])
   ]
   lines = [
-    f'Nearest of {len(library.tokens)} phrases to {args.song}, bar {args.bar}:',
+    f'Nearest of {len(library.tokens)} phrases to {args.song}, bar {bar}:',
     f'{"distance":>8} {"bar":>5}  file',
   ]
   lines += [f'{r["distance"]:8.3f} {r["bar"]:5}  {r["path"]}' for r in rows]
@@ -97,13 +101,13 @@ def run(args: argparse.Namespace) -> shared.Said:
     name = f'{shared.stem(args.song)}-neighbours'
     files = output.write_all(args, name, parts, instrument.num_bars)
     lines += [f'{path}: written' for path in files]
-  titles = [f'bar {args.bar}', *(f'{r["distance"]:.3f}' for r in rows)]
+  titles = [f'bar {bar}', *(f'{r["distance"]:.3f}' for r in rows)]
   lines += output.show(
     args,
     {f'{i}: {title}': row for i, (title, row) in enumerate(zip(titles, found))},
     songs.one_after_another(parts, instrument.num_bars),
   )
-  facts = {'bar': args.bar, 'neighbours': rows, 'out': files}
+  facts = {'bar': bar, 'neighbours': rows, 'out': files}
   return shared.Said('\n'.join(lines), facts)
 
 
@@ -123,7 +127,12 @@ class _Library(NamedTuple):
 
 def _learnt(instrument: 'MusAE') -> _Library:
   """What a model was trained on."""
-  split = instrument.training
+  try:
+    split = instrument.training
+  except UserError as error:
+    raise UserError(
+      f'{error}; or name songs to look through: --among PATH'
+    ) from error
 
   def where(row):
     return split.songs[split.song[row]], int(split.bar[row]) + 1
@@ -135,13 +144,12 @@ def _gathered(args: argparse.Namespace, num_steps: int) -> _Library:
   """The phrases of all songs that were named."""
   where, tokens, passed_over = [], [], 0
   num_bars = num_steps // STEPS_PER_BAR
-  paths = [
-    path
-    for place in args.among
-    for path in _midi_files(place)
-    if os.path.realpath(path) != os.path.realpath(args.song)
-  ]
-  output.check_sources(args, paths)
+  found = [path for place in args.among for path in _midi_files(place)]
+  itself = os.path.realpath(args.song)
+  paths = [path for path in found if os.path.realpath(path) != itself]
+  args.sources += paths
+  for place in (args.out, args.png, args.wav):
+    output.check_source(args, place)
   if len(paths) > _MANY:
     paths = progress(paths, len(paths), 'reading')
   for path in paths:
@@ -154,8 +162,9 @@ def _gathered(args: argparse.Namespace, num_steps: int) -> _Library:
     starts = range(0, len(pieces.tokens) * num_bars, num_bars)
     where += [(path, 1 + bar) for bar in starts]
   if not tokens:
+    other = 'other ' if len(paths) < len(found) else ''
     raise UserError(
-      f'--among {" ".join(args.among)}: no song in it that can be used, '
+      f'--among {" ".join(args.among)}: no {other}song in it that can be used, '
       f'expected some{passed_over and f"; the last: {reason}" or ""}'
     )
   if passed_over:

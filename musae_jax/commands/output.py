@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import UInt8
@@ -55,8 +55,11 @@ def check(args: argparse.Namespace) -> None:
   Raises:
     UserError: there is no such folder, no place was given, or it is a song's.
   """
+  asked = vars(args)
+  args.sources = [asked.get('song'), asked.get('other'), asked.get('model')]
   for path in (args.png, args.wav):
     check_file(path)
+    check_source(args, path)
   if not hasattr(args, 'place'):
     return
   if args.place and args.out:
@@ -68,7 +71,7 @@ def check(args: argparse.Namespace) -> None:
     if args.out_required:
       raise UserError('no place for the music, expected OUT.mid or --out')
     return
-  check_sources(args, [vars(args).get('song'), vars(args).get('other')])
+  check_source(args, args.out)
   if not is_folder(args.out):
     check_file(args.out)
     if not args.out.lower().endswith(MIDI):
@@ -77,6 +80,10 @@ def check(args: argparse.Namespace) -> None:
       )
   elif not os.path.isdir(args.out):
     check_file(args.out.rstrip(os.sep))
+    if os.path.exists(args.out):
+      raise UserError(
+        f'{args.out}: is a file; expected a name ending in .mid, or a folder'
+      )
 
 
 def is_folder(out: str) -> bool:
@@ -90,6 +97,7 @@ def write(args: argparse.Namespace, name: str, song: midi.Song) -> list[str]:
   if is_folder(path):
     os.makedirs(path, exist_ok=True)
     path = os.path.join(path, f'{name}.mid')
+    check_source(args, path)
   midi.write(path, song)
   return [path]
 
@@ -139,21 +147,20 @@ def show(args: argparse.Namespace, rolls: Rolls, song: midi.Song) -> list[str]:
   return lines
 
 
-def check_sources(
-  args: argparse.Namespace, sources: Iterable[str | None]
-) -> None:
-  """Passes a place for the music that is none of the songs it is made of.
+def check_source(args: argparse.Namespace, place: str | None) -> None:
+  """Passes a place, if any, that is none of `args.sources`, which are read.
 
   Raises:
-    UserError: it is one of them.
+    UserError: it is one of the songs, or the model.
   """
-  if not args.out or not os.path.exists(args.out):
+  if not place or not os.path.exists(place):
     return
-  for path in sources:
-    if path and os.path.exists(path) and os.path.samefile(args.out, path):
-      raise UserError(
-        f'{args.out}: is one of the songs themselves, expected another place'
-      )
+  for path in args.sources:
+    if path and os.path.exists(path) and os.path.samefile(place, path):
+      what = 'one of the songs themselves'
+      if path == vars(args).get('model'):
+        what = 'the model itself'
+      raise UserError(f'{place}: is {what}, expected another place')
 
 
 def check_file(path: str | None) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from musae_jax import arguments, midi, phrases, songs
 from musae_jax.errors import UserError, first_line
-from musae_jax.pianoroll import TRACKS
+from musae_jax.pianoroll import STEPS_PER_BAR, TRACKS
 
 if TYPE_CHECKING:
   from musae_jax.editing import MusAE
@@ -101,7 +101,7 @@ def read(path: str, bars: tuple[int, int] | None = None) -> midi.Song:
   """The song in a file, or those bars of it.
 
   Raises:
-    UserError: it cannot be read, or has not so many bars.
+    UserError: it cannot be read, has not so many bars, or rests in them.
   """
   song = midi.read(path)
   if not bars:
@@ -111,7 +111,28 @@ def read(path: str, bars: tuple[int, int] | None = None) -> midi.Song:
     raise UserError(
       f'{path}: --bars {first}-{last}, but it has {song.num_bars} bars'
     )
-  return songs.excerpt(song, first - 1, last)
+  return excerpt(path, song, first, last)
+
+
+def excerpt(path: str, song: midi.Song, first: int, last: int) -> midi.Song:
+  """Those bars of a song, counted from 1.
+
+  Raises:
+    UserError: there are notes in others only.
+  """
+  part = songs.excerpt(song, first - 1, last)
+  if song.num_bars and not any(len(t.notes.pitch) for t in part.tracks):
+    raise UserError(
+      f'{path}: no notes in bars {first}-{last}, expected some; its first is '
+      f'in bar {first_bar(song)}'
+    )
+  return part
+
+
+def first_bar(song: midi.Song) -> int:
+  """The bar in which a song's first note begins, counted from 1."""
+  starts = [t.notes.start.min() for t in song.tracks if len(t.notes.start)]
+  return 1 + int(min(starts, default=0)) // STEPS_PER_BAR
 
 
 @contextlib.contextmanager
@@ -120,7 +141,9 @@ def about(path: str) -> Iterator[None]:
   try:
     yield
   except phrases.SongError as error:
-    raise UserError(f'{path}: {error}') from error
+    # Its line is of the argument in Python.
+    line = str(error).replace('or fill,', 'or --fill,')
+    raise UserError(f'{path}: {line}') from error
 
 
 def stem(path: str) -> str:

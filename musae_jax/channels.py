@@ -1,0 +1,77 @@
+"""Which channel of a MIDI file each of its tracks is on; symusic does not say.
+
+It makes a track of each program on each channel of each of the file's own
+tracks: in their order, then by channel, then by program. So a note of program 0
+on every channel, put behind all else, begins each channel's row of tracks.
+"""
+
+import re
+
+import symusic
+
+DRUMS = 9  # General MIDI's tenth, counted from 0
+_OF_LYRICS = 15  # where symusic has them
+_MARK = 0, 0, 1  # pitch, duration, velocity
+_END = b'\xff\x2f\0'
+_ENDS = re.compile(rb'(\xff\x2f\0\0)*\xff\x2f\0\Z')  # some have several
+
+
+def read(data: bytes) -> tuple[symusic.Score, list[int | None]]:
+  """A file's score, and the channel of each of its tracks, from 0.
+
+  Channels are None where one of the file's own tracks does not end as it ought
+  to.
+
+  Raises:
+    RuntimeError: symusic cannot read it.
+  """
+  marked, marks = _marked(data)
+  score = symusic.Score.from_midi(marked)
+  first = [track for track in score.tracks if track.program == 0]
+  if len(first) == len(marks) and all(_unmark(t.notes) for t in first):
+    marks = iter(marks)
+    channel, channels = None, []
+    for track in score.tracks:
+      channel = next(marks) if track.program == 0 else channel
+      channels.append(channel)
+    return score, channels
+  score = symusic.Score.from_midi(data)
+  return score, [None] * len(score.tracks)
+
+
+def _marked(data: bytes) -> tuple[bytes, list[int]]:
+  """The file with marks at the end of its tracks, and the channel of each."""
+  at, pieces, marks = 0, [], []
+  while at < len(data):
+    begins = at + 8
+    ends = begins + int.from_bytes(data[at + 4 : begins], 'big')
+    end = _ENDS.search(data, begins, ends)
+    if data.startswith(b'MTrk', at) and end:
+      content = data[begins : end.start()]
+      found = [channel for channel in range(16) if _may_have(content, channel)]
+      content += b''.join(map(_mark, found)) + _END
+      pieces.append(b'MTrk' + len(content).to_bytes(4, 'big') + content)
+      marks += found
+    else:
+      pieces.append(data[at:ends])
+    at = ends
+  return b''.join(pieces), marks
+
+
+def _may_have(content: bytes, channel: int) -> bool:
+  """Whether there may be notes, of which the status is no byte of another."""
+  lyrics = channel == _OF_LYRICS and b'\xff\5' in content
+  return lyrics or bytes([0x90 + channel]) in content
+
+
+def _mark(channel: int) -> bytes:
+  note_on = 0x90 + channel
+  return bytes([0xC0 + channel, 0, 0, note_on, 0, 1, 0, 0, 0, 0])
+
+
+def _unmark(notes) -> bool:
+  """Takes the mark from behind a track's notes; whether it was there."""
+  if not len(notes):
+    return False
+  last = notes.pop()
+  return (last.pitch, last.duration, last.velocity) == _MARK
