@@ -5,15 +5,12 @@ tracks: in their order, then by channel, then by program. So a note of program 0
 on every channel, put behind all else, begins each channel's row of tracks.
 """
 
-import re
-
 import symusic
 
 DRUMS = 9  # General MIDI's tenth, counted from 0
 _OF_LYRICS = 15  # where symusic has them
 _MARK = 0, 0, 1  # pitch, duration, velocity
 _END = b'\xff\x2f\0'
-_ENDS = re.compile(rb'(\xff\x2f\0\0)*\xff\x2f\0\Z')  # some have several
 
 
 def read(data: bytes) -> tuple[symusic.Score, list[int | None]]:
@@ -45,9 +42,11 @@ def _marked(data: bytes) -> tuple[bytes, list[int]]:
   while at < len(data):
     begins = at + 8
     ends = begins + int.from_bytes(data[at + 4 : begins], 'big')
-    end = _ENDS.search(data, begins, ends)
-    if data.startswith(b'MTrk', at) and end:
-      content = data[begins : end.start()]
+    content = data[begins:ends]
+    if data.startswith(b'MTrk', at) and content.endswith(_END):
+      content = content.removesuffix(_END)
+      while content.endswith(_END + b'\0'):  # some have several
+        content = content.removesuffix(b'\0').removesuffix(_END)
       found = [channel for channel in range(16) if _may_have(content, channel)]
       content += b''.join(map(_mark, found)) + _END
       pieces.append(b'MTrk' + len(content).to_bytes(4, 'big') + content)
