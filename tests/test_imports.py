@@ -39,6 +39,7 @@ ORDER = (
   'loaded',
   'losses',
   'models',
+  'decoding',
   'descent',
   'regularisers',
   'parallel',
