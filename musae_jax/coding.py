@@ -148,11 +148,11 @@ def load(path: str | os.PathLike) -> Loaded:
   Raises:
     UserError: there is none that can be read.
   """
-  if not isinstance(path, str | os.PathLike) or not os.path.exists(path):
-    raise UserError(
-      f'{path}: is not there; expected the folder of a training run, or a '
-      'file that `musae export` wrote'
-    )
+  expected = 'the folder of a training run, or a file that `musae export` wrote'
+  if not isinstance(path, str | os.PathLike):
+    raise UserError(f'path is a {type(path).__name__}, expected {expected}')
+  if not os.path.exists(path):
+    raise UserError(f'{path}: is not there; expected {expected}')
   if os.path.isfile(path):
     from musae_jax import exported
 
