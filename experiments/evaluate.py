@@ -121,6 +121,9 @@ def main(argv: list[str] | None = None) -> int:
   except build.ERRORS as error:
     print(f'error: {error}', file=sys.stderr)
     return 1
+  except MemoryError as error:
+    print(f'error: out of memory: {error}', file=sys.stderr)
+    return 1
   return 0
 
 

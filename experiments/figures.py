@@ -71,7 +71,10 @@ def draw(
   Raises:
     FigureError, `build.ERRORS`: of one line each.
   """
-  subjects = [Subject.of(workdir, data_dir) for workdir in workdirs]
+  subjects = [
+    Subject.of(workdir, data_dir, name)
+    for workdir, name in zip(workdirs, _names(workdirs))
+  ]
   folders = {subject: subject.workdir / 'figures' for subject in subjects}
   if out and len(subjects) == 1:
     folders = {subjects[0]: pathlib.Path(out)}
@@ -100,6 +103,20 @@ def draw(
   return page.write(together, subjects, sections)
 
 
+def _names(workdirs: Sequence[str | os.PathLike]) -> list[str]:
+  """Each folder's name, behind as many of those above as tell them apart."""
+  parts = [pathlib.Path(workdir).resolve().parts for workdir in workdirs]
+  for i, one in enumerate(parts):
+    if one in parts[:i]:
+      raise pictures.FigureError(
+        f'{workdirs[i]}: stands twice, expected different runs'
+      )
+  depth = 1
+  while len({one[-depth:] for one in parts}) < len(parts):
+    depth += 1
+  return [os.sep.join(one[-depth:]) for one in parts]
+
+
 class _Place(NamedTuple):
   """Where an artefact goes, and what makes it of what."""
 
@@ -119,9 +136,9 @@ def _of(*subjects: Subject) -> str:
 def _make_folder(folder: pathlib.Path) -> None:
   try:
     folder.mkdir(parents=True, exist_ok=True)
-  except (FileExistsError, NotADirectoryError):
+  except OSError as error:
     raise pictures.FigureError(
-      f'{folder}: is a file, or lies in one; expected a folder'
+      f'{folder}: {error.strerror}; expected a folder, or a place for one'
     ) from None
 
 

@@ -10,6 +10,7 @@ finished already is not made again: the same command goes on.
 
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -89,6 +90,10 @@ _COLUMNS = {
 }
 
 
+# In which a finished run is measured; what was measured otherwise is again.
+_MEASURE = 'phrases as they are played'
+
+
 def measure(workdir: pathlib.Path) -> dict[str, float]:
   """Returns what a finished run comes to, by the names of _COLUMNS."""
   *_, last = (
@@ -135,27 +140,53 @@ def run(
       folder = workdir / f'{_folder(name)}-seed{seed}'
       result = folder / 'study.json'
       asked = _asked(base, fields)
-      if not result.exists():
+      outcome = _read(result) if result.exists() else {}
+      if outcome.get('measure') != _MEASURE:
         print(f'{name}, seed {seed}', flush=True)
-        command = [sys.executable, '-m', 'experiments.train', *asked]
-        command += [f'--config.train.seed={seed}', f'--workdir={folder}']
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / 'train.log', 'a') as log:
-          status = subprocess.run(command, stdout=log, stderr=log).returncode
-        last = (folder / 'train.log').read_text().strip().splitlines()[-1]
-        if not status:
-          outcome = measure(folder)
-        elif ' became ' in last:  # divergence is a result, too
-          print(f'  {last}', flush=True)
-          outcome = {'ended': last}
-        else:
-          raise RunError(f'{folder}: {last.removeprefix("error: ")}')
-        outcome['asked'] = asked
-        _write(result, outcome)
-      found.setdefault(name, []).append(json.loads(result.read_text()))
+        ended = outcome.get('ended') if outcome else _train(folder, asked, seed)
+        outcome = {'ended': ended} if ended else measure(folder)
+        _write(result, outcome | {'asked': asked, 'measure': _MEASURE})
+      found.setdefault(name, []).append(_read(result))
       files.write(workdir / 'study.md', table(_finished(workdir, base)))
   _write(workdir / 'study.json', _finished(workdir, base))
   return found
+
+
+def _train(folder: pathlib.Path, asked: Sequence[str], seed: int) -> str | None:
+  """Trains a run to its end; returns how it diverged, if it did.
+
+  Raises:
+    RunError: it ended otherwise.
+  """
+  command = [sys.executable, '-m', 'experiments.train', *asked]
+  command += [f'--config.train.seed={seed}', f'--workdir={folder}']
+  folder.mkdir(parents=True, exist_ok=True)
+  with open(folder / 'train.log', 'a') as log:
+    status = subprocess.run(command, stdout=log, stderr=log).returncode
+  if not status:
+    return None
+  if status < 0:
+    name = signal.Signals(-status).name
+    raise RunError(f'{folder}: {name} ended it; the same command goes on')
+  *_, last = ['', *(folder / 'train.log').read_text().strip().splitlines()]
+  if ' became ' in last:  # divergence is a result, too
+    print(f'  {last}', flush=True)
+    return last
+  raise RunError(f'{folder}: {last.removeprefix("error: ")}')
+
+
+def _read(path: pathlib.Path) -> dict[str, Any]:
+  """A run's result.
+
+  Raises:
+    RunError: it is damaged.
+  """
+  try:
+    return dict(json.loads(path.read_text()))
+  except (ValueError, TypeError):
+    raise RunError(
+      f'{path}: not as this command writes it; expected it whole, or not at all'
+    ) from None
 
 
 def _finished(
@@ -170,13 +201,14 @@ def _finished(
   for name, fields in (ABLATIONS | RECIPES).items():
     asked = _asked(base, fields)
     for path in sorted(workdir.glob(f'{_folder(name)}-seed*/study.json')):
-      outcome = json.loads(path.read_text())
+      outcome = _read(path)
       if outcome.get('asked', asked) != asked:
         raise RunError(
           f'{path.parent}: was made with {" ".join(outcome["asked"])}; '
           f'expected another --workdir for {" ".join(asked)}'
         )
-      found.setdefault(name, []).append(outcome)
+      if outcome.get('measure') == _MEASURE:
+        found.setdefault(name, []).append(outcome)
   return found
 
 
@@ -238,6 +270,8 @@ def main(argv: list[str] | None = None) -> int:
   if unknown:
     parser.error(f'--only: {unknown[0]!r} is none of {", ".join(variants)}')
   given, rest = parser.parse_known_args(argv)
+  if any(flag.startswith('--config.train.seed') for flag in rest):
+    parser.error('--config.train.seed: seeds are 0 and on, by --seeds')
   base = [f'--config={given.config}', *rest]
   try:
     found = run(

@@ -193,7 +193,7 @@ def probes(auc: Float[np.ndarray, 'k k'], names: Sequence[str]) -> Figure:
       axes.text(j, i, text, ha='center', va='center', fontsize=5, color=colour)
   axes.set_xticks(range(k), names, rotation=90, fontsize=7)
   axes.set_yticks(range(k), names, fontsize=7)
-  figure.colorbar(image, label='area under the ROC curve')
+  figure.colorbar(image, label='area under the ROC curve', extend='min')
   return figure
 
 
@@ -298,6 +298,11 @@ def latent_report(
   by_metric.set_title(
     "metrics: distance of distributions, in the data's deviations", fontsize=10
   )
-  by_metric.legend(fontsize=8)
+  figure.legend(
+    *by_metric.get_legend_handles_labels(),
+    loc='outside lower right',
+    ncols=len(distances),
+    fontsize=8,
+  )
   by_metric.grid(alpha=0.3)
   return figure

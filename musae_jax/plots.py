@@ -176,7 +176,7 @@ def codes(
       va='center',
     )
   axes.set_aspect('equal')
-  axes.margins(0.15)
+  axes.margins(0.25)
   axes.set_xlabel('z, first axis')
   axes.set_ylabel('z, second axis')
   axes.legend(loc='lower right', fontsize=8)

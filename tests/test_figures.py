@@ -192,7 +192,9 @@ def test_a_file_is_no_folder_for_figures(gaussian, tmp_path, capsys):
   out = tmp_path / 'out'
   out.write_text('')
   assert figures.main(['codes', f'--workdir={gaussian}', f'--out={out}']) == 1
-  expected = f'error: {out}: is a file, or lies in one; expected a folder\n'
+  expected = (
+    f'error: {out}: File exists; expected a folder, or a place for one\n'
+  )
   assert capsys.readouterr().err == expected
 
 
@@ -255,6 +257,21 @@ def test_a_page_of_several_is_made_where_there_was_no_folder(
   argv = ['codes', f'--workdirs={flower},{gaussian}', f'--out={tmp_path}/new/x']
   assert figures.main(argv) == 0
   assert (tmp_path / 'new/x/index.html').exists()
+
+
+def test_runs_of_one_name_are_told_apart(flower, gaussian, tmp_path, capsys):
+  runs = tmp_path / 'a/run', tmp_path / 'b/run'
+  for run, copied in zip((flower, gaussian), runs):
+    shutil.copytree(run, copied)
+  out = f'--out={tmp_path / "x"}'
+  argv = ['table1', f'--workdirs={runs[0]},{runs[1]}', out]
+  assert figures.main(argv) == 0
+  with open(tmp_path / 'x/table1.csv', newline='') as file:
+    rows = [row for row in csv.DictReader(file) if row['measure'] == 'accuracy']
+  assert [row['row'] for row in rows[:2]] == ['a/run', 'b/run']
+  capsys.readouterr()
+  assert figures.main(['codes', f'--workdirs={runs[0]},{runs[0]}/', out]) == 1
+  assert f'{runs[0]}/: stands twice' in capsys.readouterr().err
 
 
 def test_one_run_twice_is_no_interval(flower, tmp_path, capsys):

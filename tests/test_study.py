@@ -1,6 +1,7 @@
 """A study of variants: small ones, trained and measured for real."""
 
 import json
+import types
 
 import pytest
 from test_train import FLAGS
@@ -31,6 +32,16 @@ def test_a_study_is_a_table_and_goes_on(tiny_bars, tmp_path, capsys):
   assert study.main(argv) == 0
   assert 'seed 0' not in capsys.readouterr().out
   assert (tmp_path / 'study.md').read_text() == text
+  # What was measured otherwise is measured again, and not trained.
+  result = tmp_path / 'base-seed0' / 'study.json'
+  old = json.loads(result.read_text()) | {'accuracy': 9}
+  del old['measure']
+  result.write_text(json.dumps(old))
+  trained = (tmp_path / 'base-seed0' / 'train.log').read_text()
+  assert study.main(argv) == 0
+  assert (tmp_path / 'study.md').read_text() == text
+  assert (tmp_path / 'base-seed0' / 'train.log').read_text() == trained
+  capsys.readouterr()
   # A variant more: the table keeps what was there. Asked otherwise: refused.
   assert study.main([*argv[:-1], '--only=no regulariser']) == 0
   found = json.loads((tmp_path / 'study.json').read_text())
@@ -42,6 +53,27 @@ def test_a_study_is_a_table_and_goes_on(tiny_bars, tmp_path, capsys):
   argv[-1] = '--only=joint phases'
   assert study.main([*argv, '--config.train.num_steps=7']) == 1
   assert 'expected another --workdir' in capsys.readouterr().err
+  for damaged in ('{"accuracy": ', '[1]'):
+    result.write_text(damaged)
+    assert study.main(argv) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'error: {result}: not as this command writes it')
+
+
+def test_a_run_that_is_killed_is_one_line(tmp_path, capsys, monkeypatch):
+  killed = types.SimpleNamespace(returncode=-9)
+  monkeypatch.setattr(study.subprocess, 'run', lambda *a, **k: killed)
+  argv = ['ablations', *RUN, '--only=base', f'--workdir={tmp_path}']
+  assert study.main(argv) == 1
+  (line,) = capsys.readouterr().err.splitlines()
+  assert 'base-seed0: SIGKILL ended it' in line
+
+
+def test_a_seed_beside_seeds_is_one_line(tmp_path, capsys):
+  argv = ['ablations', *RUN, f'--workdir={tmp_path}', '--config.train.seed=7']
+  with pytest.raises(SystemExit):
+    study.main(argv)
+  assert 'by --seeds' in capsys.readouterr().err
 
 
 def test_a_table_has_means_and_half_the_range():

@@ -80,7 +80,8 @@ def make(subject: Subject) -> Artefact:
     'Fig. 5: pairs of genres',
     f'Of each two genres, codes of {_EACH} + {_EACH} validation phrases with '
     'one tag and not the other, in the plane of their first two principal '
-    'components, and by t-SNE (perplexity 30). The matrix: how well a straight '
+    "components, and by t-SNE (perplexity 30); in the grids the row's genre is "
+    "blue, the column's orange. The matrix: how well a straight "
     'line in the latent space tells the two apart on songs that it was not '
     'fitted to (area under the ROC curve of a linear discriminant; .5: not at '
     f'all). {_extremes(rows, mean)} {_left_out(len(names), rows)}',

@@ -26,7 +26,10 @@ def curves(subject: Subject) -> Artefact:
   """
   if not subject.workdir.is_dir():
     raise NotApplicable('a model file does not tell of its training')
-  lines = writer.read(subject.workdir)
+  try:
+    lines = writer.read(subject.workdir)
+  except FileNotFoundError:
+    raise NotApplicable(f'{subject.workdir} has no {writer.METRICS}') from None
   validation = [
     line for line in lines if any(key.startswith('validation/') for key in line)
   ]
@@ -36,7 +39,8 @@ def curves(subject: Subject) -> Artefact:
   return Artefact(
     'Training',
     'Accuracy and attack accuracy on a few phrases of the validation split, '
-    'over the updates' + (', beside two baselines.' if baselines else '.'),
+    'over the updates'
+    + ('; beside the accuracy that of two baselines.' if baselines else '.'),
     {'': lambda: plots.curves(lines, baselines)},
     validation,
   )

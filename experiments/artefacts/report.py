@@ -32,7 +32,9 @@ def make(subject: Subject) -> Artefact:
   facts['nearest_training_phrase'] = {
     kind: {
       'median_share_of_tokens_differing': float(np.median(found)),
-      'copies': float((found == 0).mean()),
+      'searched': len(found),
+      'copies': int((found == 0).sum()),
+      'shares': found.tolist(),
     }
     for kind, found in nearest.items()
   }
@@ -83,7 +85,8 @@ def measure(subject: Subject) -> tuple[dict[str, Any], Samples]:
       ),
       'classifier_accuracy': latent.classifier_accuracy(prior, codes, tags),
       'scale_ratio_median': float(np.median(ratio)),
-      'scale_ratio_range': [float(ratio.min()), float(ratio.max())],
+      'scale_ratio_least': float(ratio.min()),
+      'scale_ratio_most': float(ratio.max()),
       'kurtosis': latent.kurtosis(codes),
       'kurtosis_of_draws': latent.kurtosis(draws),
     },
@@ -100,6 +103,7 @@ def measure(subject: Subject) -> tuple[dict[str, Any], Samples]:
   samples, facts['reconstructions'] = _decode(subject, z)
   again = subject.instrument.encode(samples.phrases)
   facts['cycle_error'] = latent.relative_error(prior, z, again)
+  facts['metric_distances'] = samples.distances
   for name, mean in (('', np.nanmean), ('_median', np.nanmedian)):
     facts[f'metric_distance{name}'] = {
       kind: float(mean([*found.values()]))
@@ -241,9 +245,11 @@ def _caption(facts) -> str:
     f'{far["other phrases of the data"]}. What sounds is right in '
     f'{right["reconstructions"]} of the timesteps of reconstructions '
     f'(likeliest tokens: {right[f"reconstructions{_LIKELIEST}"]}). '
-    'The nearest training phrase differs in the median in '
+    f'Of {nearest["samples"]["searched"]} samples '
+    f'{nearest["samples"]["copies"]} are training phrases, in the same key or '
+    'with all moved alike. The nearest one differs in the median in '
     f'{nearest["samples"]["median_share_of_tokens_differing"]:.0%} of the '
-    f'tokens of a sample, and in '
+    'tokens of a sample, and in '
     f'{nearest["validation"]["median_share_of_tokens_differing"]:.0%} of those '
-    'of a validation phrase, in the same key or with all moved alike.'
+    'of a validation phrase.'
   )

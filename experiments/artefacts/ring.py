@@ -57,8 +57,8 @@ def make(subject: Subject) -> Artefact:
     f'{random.mean():.3f}, {random.max():.3f} at best. Ordered anew for '
     f'{_RESAMPLED} resamplings of the artists, a genre keeps '
     f'{kept.mean():.0%} of its neighbours (by chance '
-    f'{2 / (len(names) - 1):.0%}). Songs with the very same tags count as one '
-    "artist's, since tags are given to artists.",
+    f'{2 / (len(names) - 1):.0%}), the larger its dot the more. Songs with the '
+    "very same tags count as one artist's, since tags are given to artists.",
     {'': lambda: charts.ring(names, alike, kept)},
     rows,
     facts,

@@ -26,22 +26,23 @@ class Subject:
   workdir: pathlib.Path
   loaded: Loaded
   splits: build.Splits
+  name: str
 
   @classmethod
   def of(
-    cls, workdir: str | os.PathLike, data_dir: str | None = None
+    cls,
+    workdir: str | os.PathLike,
+    data_dir: str | None = None,
+    name: str | None = None,
   ) -> 'Subject':
-    """The model in a run's folder.
+    """The model in a run's folder, whose name it has unless another is given.
 
     Raises:
       `build.ERRORS`: of one line each.
     """
-    return cls(pathlib.Path(workdir), *build.trained(workdir, data_dir))
-
-  @property
-  def name(self) -> str:
-    """The folder's name."""
-    return self.workdir.absolute().name
+    folder = pathlib.Path(workdir)
+    found = build.trained(workdir, data_dir)
+    return cls(folder, *found, name or folder.absolute().name)
 
   @functools.cached_property
   def params(self) -> str:

@@ -13,6 +13,11 @@ from musae_jax import charts, evaluation
 from musae_jax.pianoroll import TRACKS
 
 _COLUMNS = (*TRACKS, 'dbgs', 'dbg')
+_PICTURED = {
+  '': 'accuracy',
+  'attack accuracy': 'attack_accuracy',
+  'onset F1': 'onset_f1',
+}
 
 
 def make(subjects: Sequence[Subject]) -> Artefact:
@@ -49,7 +54,10 @@ def make(subjects: Sequence[Subject]) -> Artefact:
     'attacks only, F1 of onsets and nats a token. Where several seeds were '
     'given, their mean and its 95 % interval (t distribution). The rows '
     '"paper" are of other data.',
-    {'': lambda: charts.scores(_shown(rows), _COLUMNS)},
+    {
+      name: lambda of=measure: charts.scores(_shown(rows, of), _COLUMNS)
+      for name, measure in _PICTURED.items()
+    },
     rows,
     {'runs': [[s.name for s in group] for group in groups.values()]},
   )
@@ -107,5 +115,5 @@ def _interval(runs: Sequence[Sequence[float | None]]) -> dict:
   return result
 
 
-def _shown(rows: Sequence[dict]) -> dict[str, dict]:
-  return {row['row']: row for row in rows if row['measure'] == 'accuracy'}
+def _shown(rows: Sequence[dict], measure: str) -> dict[str, dict]:
+  return {row['row']: row for row in rows if row['measure'] == measure}
