@@ -72,8 +72,8 @@ def get_config() -> ConfigDict:
     decay_kind='inverse_time',  # 'inverse_time', 'exponential' or 'none'
     learning_rate_decay=1e-4,  # for each update
     warmup_steps=500,
-    # The same study's row at 512 dimensions: beta 1 collapsed the posterior
-    # there, .3 with a leaky ReLU critic did not. The paper's end is 1.
+    # At 512 dimensions the paper's 1 collapsed the posterior, and of three ends
+    # this trades least of one thing for another (docs/results.md).
     beta_end=0.3,
     beta_increment=0.1,
     beta_interval=10_000,  # updates from one increment to the next
