@@ -176,7 +176,11 @@ def codes(
       va='center',
     )
   axes.set_aspect('equal')
-  axes.margins(0.25)
+  # Square, and with room for the genres' names.
+  limit = max(1.05 * abs(x[:, :2]).max() for x in (z, prior))
+  limit = max(limit, 2.8) if genres else limit
+  axes.set_xlim(-limit, limit)
+  axes.set_ylim(-limit, limit)
   axes.set_xlabel('z, first axis')
   axes.set_ylabel('z, second axis')
   axes.legend(loc='lower right', fontsize=8)

@@ -44,6 +44,7 @@ def table(split: data.Split) -> str:
     (f'nearest of {len(split):,} phrases to 256', took, f'{256 / took:,.0f}/s')
   )
   tags = np.random.default_rng(0).random((_CODES, 32)) < 0.1
+  songs = np.arange(_CODES) // 10
   for dim in _DIMENSIONS:
     prior = priors.Flower(dim)
     codes = np.asarray(priors.draw(prior, jax.random.key(1), tags))
@@ -52,6 +53,10 @@ def table(split: data.Split) -> str:
       ('MMD and sliced Wasserstein, with floors', latent.match),
       ('classifier', latent.classifier_accuracy),
       ('petals', latent.petals),
+      (
+        'probes of all pairs of 32 genres',
+        lambda prior, z, tags: latent.probe_aucs(z / prior.std, tags, songs),
+      ),
     ):
       took = seconds(lambda f=function, p=prior, z=codes: f(p, z, tags))
       rows.append((f'{name}, {what}', took, ''))
