@@ -22,28 +22,42 @@ def read(data: bytes) -> tuple[symusic.Score, list[int | None]]:
   Raises:
     RuntimeError: symusic cannot read it.
   """
-  marked, marks = _marked(data)
-  score = symusic.Score.from_midi(marked)
-  first = [track for track in score.tracks if track.program == 0]
-  if len(first) == len(marks) and all(_unmark(t.notes) for t in first):
-    marks = iter(marks)
-    channel, channels = None, []
-    for track in score.tracks:
-      channel = next(marks) if track.program == 0 else channel
-      channels.append(channel)
-    return score, channels
+  found = _read_marked(data)
+  if found:
+    return found
   score = symusic.Score.from_midi(data)
   return score, [None] * len(score.tracks)
 
 
-def _marked(data: bytes) -> tuple[bytes, list[int]]:
+def _read_marked(data: bytes) -> tuple[symusic.Score, list[int]] | None:
+  """What marks tell; None where they do not stand at the ends of all tracks."""
+  found = _marked(data)
+  if not found:
+    return None
+  marked, marks = found
+  try:
+    score = symusic.Score.from_midi(marked)
+  except RuntimeError:  # of the unmarked file there is perhaps more to say
+    return None
+  first = [track for track in score.tracks if track.program == 0]
+  if len(first) != len(marks) or not all(_unmark(t.notes) for t in first):
+    return None
+  channels, rest = [], iter(marks)
+  for track in score.tracks:
+    channels.append(next(rest) if track.program == 0 else channels[-1])
+  return score, channels
+
+
+def _marked(data: bytes) -> tuple[bytes, list[int]] | None:
   """The file with marks at the end of its tracks, and the channel of each."""
   at, pieces, marks = 0, [], []
   while at < len(data):
     begins = at + 8
     ends = begins + int.from_bytes(data[at + 4 : begins], 'big')
     content = data[begins:ends]
-    if data.startswith(b'MTrk', at) and content.endswith(_END):
+    if data.startswith(b'MTrk', at):
+      if not content.endswith(_END):
+        return None
       content = content.removesuffix(_END)
       while content.endswith(_END + b'\0'):  # some have several
         content = content.removesuffix(b'\0').removesuffix(_END)

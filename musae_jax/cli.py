@@ -102,17 +102,19 @@ def run() -> None:
   received = []
 
   def interrupt(number, _):
-    # What it breaks into may be a callback of JAX, which drops what it raises.
+    # What it breaks into may be a callback, which drops what it raises.
     received.append(number)
+    signal.alarm(1)
     raise KeyboardInterrupt
 
-  for number in (signal.SIGINT, signal.SIGTERM):
+  numbers = signal.SIGINT, signal.SIGTERM, signal.SIGALRM
+  for number in numbers:
     signal.signal(number, interrupt)
   try:
     status = main()
   except KeyboardInterrupt:
     status = 130
-  for number in (signal.SIGINT, signal.SIGTERM):
+  for number in numbers:
     signal.signal(number, signal.SIG_IGN)  # what was asked is done
   if received:
     print('interrupted', file=sys.stderr, flush=True)

@@ -9,6 +9,10 @@ import threading
 class UserError(ValueError):
   """What the user can mend; one line says what."""
 
+  def __str__(self) -> str:
+    """The line: what somebody has given may be shown in several."""
+    return ' '.join(line.strip() for line in super().__str__().splitlines())
+
 
 def number(name: str, value: float, least: float, most: float) -> float:
   """The number itself, as a float.
@@ -24,7 +28,7 @@ def number(name: str, value: float, least: float, most: float) -> float:
   """
   if not isinstance(value, numbers.Real) or not least <= value <= most:
     raise UserError(
-      f'{name} {_in_a_line(value)}, expected a number, {least:g} to {most:g}'
+      f'{name} {value!r}, expected a number, {least:g} to {most:g}'
     )
   return float(value)
 
@@ -36,10 +40,6 @@ def whole(name: str, value: int, least: int, most: int = 2**63 - 1) -> int:
     bound = f'{most} or less' if above else f'{least} or more'
     raise UserError(f'{name} {value!r}, expected a whole number, {bound}')
   return int(value)
-
-
-def _in_a_line(value) -> str:
-  return ' '.join(repr(value).split())
 
 
 def first_line(error: Exception) -> str:

@@ -130,7 +130,7 @@ def checked(roles: Collection[str] | str) -> tuple[str, ...]:
   except TypeError:
     raise UserError(f'tracks {roles!r}, expected names of some') from None
   for role in roles:
-    if role not in TRACKS:
+    if not isinstance(role, str) or role not in TRACKS:
       raise UserError(f'track {role!r}, expected one of {", ".join(TRACKS)}')
   return roles
 

@@ -184,6 +184,27 @@ def test_a_channel_of_several_programs(tmp_path):
   assert midi.to_bytes(midi.read(tmp_path / 'a.mid')) == data
 
 
+def test_channels_are_known_where_all_tracks_end_as_they_ought_to(tmp_path):
+  parts = [
+    part([60], [0], [9])._replace(program=program, channel=channel)
+    for program, channel in ((0, 0), (33, 2), (48, 1))
+  ]
+  data = smf.encode(parts, 120, [(4, 4)], 9)
+  path = tmp_path / 'a.mid'
+  path.write_bytes(data)
+  assert [track.channel for track in midi.read(path).tracks] == [0, 2, 1]
+  # The second part's, behind the tempo's and the first's.
+  start = [i for i in range(len(data)) if data.startswith(b'MTrk', i)][2]
+  size = int.from_bytes(data[start + 4 : start + 8], 'big')
+  end = start + 8 + size
+  assert data[end - 4 : end].endswith(b'\xff\x2f\0')
+  cut = data[: start + 4] + (size - 4).to_bytes(4, 'big')
+  path.write_bytes(cut + data[start + 8 : end - 4] + data[end:])
+  tracks = midi.read(path).tracks
+  assert [track.channel for track in tracks] == [None] * 3
+  assert [track.notes.pitch.tolist() for track in tracks] == [[60]] * 3
+
+
 def test_a_track_without_a_name_is_named_after_its_role():
   notes = Notes(*np.array([[40, 0, 4]]).T)
   song = midi.Song((midi.Track('', 33, False, notes),))
