@@ -50,7 +50,6 @@ def write(
       for cell in section.cells
     )
     body.append(f'<div class="runs">{cells}</div>')
-  folder.mkdir(parents=True, exist_ok=True)
   path = folder / 'index.html'
   files.write(
     path,
